@@ -1,0 +1,1 @@
+"""How to judge: reading, cleaning, statistics, rating, compliance, coverage, degradation, planning."""

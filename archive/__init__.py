@@ -1,0 +1,1 @@
+"""How records are placed and kept: catalogue, hot rows, Parquet segments, layers, registry, results."""

@@ -1,0 +1,1 @@
+"""How to show: folium layers, the static site, PNG, PDF."""

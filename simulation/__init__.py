@@ -1,0 +1,1 @@
+"""A city whose true quality is known: for the demo, for calibration, for benchmarks."""
