@@ -59,7 +59,7 @@ def _json_schema(layers: Iterable[str]) -> dict[str, Any]:
         if column.kind in (Kind.INTEGERS, Kind.TEXTS, Kind.RADIO, Kind.HOPS):
             group, *rest = column.path
             _set(nested, column.path, DTYPES[column.kind])
-    nested["areas"] = pl.Struct({layer: pl.String for layer in layers} or {"none": pl.String})
+    nested["areas"] = pl.Struct(dict.fromkeys(layers, pl.String) or {"none": pl.String})
     return nested
 
 

@@ -44,7 +44,13 @@ class Column(NamedTuple):
     kind: Kind
 
 
-_SCALARS: dict[Any, Kind] = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.REAL, bool: Kind.BOOLEAN, datetime: Kind.INSTANT}
+_SCALARS: dict[Any, Kind] = {
+    str: Kind.TEXT,
+    int: Kind.INTEGER,
+    float: Kind.REAL,
+    bool: Kind.BOOLEAN,
+    datetime: Kind.INSTANT,
+}
 
 
 def _bare(hint: Any) -> Any:

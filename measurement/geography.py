@@ -100,7 +100,8 @@ def _polygons(geometry: Any, path: str) -> list[list[Ring]]:
     if not isinstance(raw, list) or not raw or not all(isinstance(polygon, list) and polygon for polygon in raw):
         raise ConfigError(f"{path}.coordinates: Invalid coordinates. A list of rings.")
     return [
-        [_ring(ring, f"{path}.coordinates[{p}][{r}]") for r, ring in enumerate(polygon)] for p, polygon in enumerate(raw)
+        [_ring(ring, f"{path}.coordinates[{p}][{r}]") for r, ring in enumerate(polygon)]
+        for p, polygon in enumerate(raw)
     ]
 
 

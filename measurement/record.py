@@ -235,9 +235,7 @@ class BaseStationMatch(Group, kw_only=True):
 class Record(Group, kw_only=True):
     """One test cycle of one probe at one place."""
 
-    record_id: Annotated[
-        str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-    ]
+    record_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
     schema_version: Annotated[int, Meta(ge=1, le=1000)]
     probe_id: Key
     agent: Text
