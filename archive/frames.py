@@ -57,7 +57,6 @@ def _json_schema(layers: Iterable[str]) -> dict[str, Any]:
     nested = of(Record)
     for column in COLUMNS:
         if column.kind in (Kind.INTEGERS, Kind.TEXTS, Kind.RADIO, Kind.HOPS):
-            group, *rest = column.path
             _set(nested, column.path, DTYPES[column.kind])
     nested["areas"] = pl.Struct(dict.fromkeys(layers, pl.String) or {"none": pl.String})
     return nested

@@ -1,4 +1,4 @@
-"""Areas are data: layers of polygons with a key and a name, with parents and dates of validity. Longitude before latitude."""
+"""Areas are data: layers of named polygons with parents and dates of validity. Longitude before latitude."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def areas_from_geojson(
 
 
 def to_geojson(layer: Layer) -> dict[str, Any]:
-    """Return a layer as a GeoJSON FeatureCollection whose properties are `key`, `name`, `name_en`, `parent`, `population`."""
+    """Return a layer as a GeoJSON FeatureCollection with key, names, parent and population of each area."""
     return {
         "type": "FeatureCollection",
         "features": [

@@ -50,7 +50,7 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """Base of every group of fields."""
 
 
-class Position(Group, kw_only=True):
+class Position(Group, frozen=True, kw_only=True):
     """Where the probe was."""
 
     longitude_deg: Annotated[float, Meta(ge=-180, le=180)]
@@ -66,7 +66,7 @@ class Position(Group, kw_only=True):
     environment: Environment | None = None
 
 
-class Network(Group, kw_only=True):
+class Network(Group, frozen=True, kw_only=True):
     """Whose network, and how it was reached. MCC and MNC are strings: leading zeros are kept."""
 
     operator: Text | None = None
@@ -82,7 +82,7 @@ class Network(Group, kw_only=True):
     apn: Text | None = None
 
 
-class RadioSample(Group, kw_only=True):
+class RadioSample(Group, frozen=True, kw_only=True):
     """What the modem said `at_ms` after the start of the test, for one cell."""
 
     at_ms: Milliseconds
@@ -103,7 +103,7 @@ class RadioSample(Group, kw_only=True):
     is_serving: bool
 
 
-class LatencyResult(Group, kw_only=True):
+class LatencyResult(Group, frozen=True, kw_only=True):
     """Round trips of one phase. Loss means nothing without its counts."""
 
     method: LatencyMethod
@@ -122,7 +122,7 @@ class LatencyResult(Group, kw_only=True):
     loss_downlink_ratio: Ratio | None = None
 
 
-class Latency(Group, kw_only=True):
+class Latency(Group, frozen=True, kw_only=True):
     """Latency with an idle line and under load in each direction."""
 
     idle: LatencyResult | None = None
@@ -130,7 +130,7 @@ class Latency(Group, kw_only=True):
     uplink: LatencyResult | None = None
 
 
-class ThroughputResult(Group, kw_only=True):
+class ThroughputResult(Group, frozen=True, kw_only=True):
     """Goodput of one direction. `low_bps`…`high_bps` is the 95 % interval of the steady rate."""
 
     method: ThroughputMethod
@@ -149,28 +149,28 @@ class ThroughputResult(Group, kw_only=True):
     retransmit_ratio: Ratio | None = None
 
 
-class Throughput(Group, kw_only=True):
+class Throughput(Group, frozen=True, kw_only=True):
     """Goodput in each direction."""
 
     downlink: ThroughputResult | None = None
     uplink: ThroughputResult | None = None
 
 
-class ResponsivenessResult(Group, kw_only=True):
+class ResponsivenessResult(Group, frozen=True, kw_only=True):
     """Round trips per minute under load (draft-ietf-ippm-responsiveness)."""
 
     rpm: Annotated[float, Meta(ge=0, le=6e7)]
     confidence: Confidence | None = None
 
 
-class Responsiveness(Group, kw_only=True):
+class Responsiveness(Group, frozen=True, kw_only=True):
     """Responsiveness in each direction."""
 
     downlink: ResponsivenessResult | None = None
     uplink: ResponsivenessResult | None = None
 
 
-class Access(Group, kw_only=True):
+class Access(Group, frozen=True, kw_only=True):
     """Times of the steps before a transfer."""
 
     resolve_ms: Milliseconds | None = None
@@ -180,7 +180,7 @@ class Access(Group, kw_only=True):
     page_ms: Milliseconds | None = None
 
 
-class Hop(Group, kw_only=True):
+class Hop(Group, frozen=True, kw_only=True):
     """One hop of a path. `address` is coarsened to /24 or /48 before it is stored."""
 
     ttl: Annotated[int, Meta(ge=1, le=255)]
@@ -189,14 +189,14 @@ class Hop(Group, kw_only=True):
     loss_ratio: Ratio | None = None
 
 
-class Path(Group, kw_only=True):
+class Path(Group, frozen=True, kw_only=True):
     """The way to the server."""
 
     hops: Annotated[list[Hop], Meta(max_length=255)] | None = None
     mtu_bytes: Annotated[int, Meta(ge=68, le=65_535)] | None = None
 
 
-class Server(Group, kw_only=True):
+class Server(Group, frozen=True, kw_only=True):
     """The other end."""
 
     host: Text | None = None
@@ -206,7 +206,7 @@ class Server(Group, kw_only=True):
     distance_km: Annotated[float, Meta(ge=0, le=21_000)] | None = None
 
 
-class Device(Group, kw_only=True):
+class Device(Group, frozen=True, kw_only=True):
     """The instrument, and what held it down."""
 
     model: Text | None = None
@@ -216,7 +216,7 @@ class Device(Group, kw_only=True):
     limited_by: LimitedBy | None = None
 
 
-class Outcome(Group, kw_only=True):
+class Outcome(Group, frozen=True, kw_only=True):
     """How the cycle ended. A failing network is a result: it is here, not in an exception."""
 
     status: Status
@@ -224,7 +224,7 @@ class Outcome(Group, kw_only=True):
     operation: Operation | None = None
 
 
-class BaseStationMatch(Group, kw_only=True):
+class BaseStationMatch(Group, frozen=True, kw_only=True):
     """The registry's base station to which the collector attached the record."""
 
     id: Key
@@ -232,7 +232,7 @@ class BaseStationMatch(Group, kw_only=True):
     matched_by: MatchedBy | None = None
 
 
-class Record(Group, kw_only=True):
+class Record(Group, frozen=True, kw_only=True):
     """One test cycle of one probe at one place."""
 
     record_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
