@@ -1,0 +1,42 @@
+"""The table of the peer: path → handler. A row is loaded when it is first asked for.
+
+A handler has the connection to itself, on a worker thread, and may block; it never blocks longer than the time
+limits of the connection's socket. It answers with `connection.respond`, or takes the socket over (`take_over`) for
+a protocol of its own; a connection that was taken over is closed when the handler returns.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from probe.peer.connection import PeerConnection, Request
+
+Handler = Callable[[PeerConnection, Request], None]
+
+
+class Route(NamedTuple):
+    """`handler` is `module:function`. A test needs admission and counts against the limits of its address."""
+
+    handler: str
+    verbs: tuple[str, ...] = ("GET",)
+    is_test: bool = False
+
+
+ROUTES: dict[str, Route] = {
+    "/v1/peer": Route("probe.peer.information:peer"),
+    "/healthz": Route("probe.peer.information:healthz"),
+    "/metrics": Route("probe.peer.information:metrics"),
+    "/v1/test": Route("probe.peer.tests:open_test", ("POST",)),
+    "/v1/download": Route("probe.peer.download:download", ("GET",), is_test=True),
+    "/v1/upload": Route("probe.peer.upload:upload", ("POST",), is_test=True),
+    "/v1/ticket": Route("probe.peer.tickets:ticket"),
+}
+
+
+def load(route: Route) -> Handler:
+    """Import the handler of a row."""
+    module, _, name = route.handler.partition(":")
+    handler: Handler = getattr(importlib.import_module(module), name)
+    return handler

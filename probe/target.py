@@ -1,0 +1,79 @@
+"""Where a test goes: a peer's URL, resolved once, so that every phase of a cycle meets the same machine."""
+
+from __future__ import annotations
+
+import socket
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from measurement.errors import ConfigError
+from measurement.vocabulary import Operation
+from probe.failures import as_network_failure
+
+PORTS = {"http": 80, "https": 443}
+
+
+class Target(NamedTuple):
+    """A peer. `address` is empty until resolved; `authority` is a file of certificates to trust instead of the system's."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    address: str = ""
+    ip_version: int = 4
+    authority: str | None = None
+
+    @property
+    def is_tls(self) -> bool:
+        """Is the connection encrypted?"""
+        return self.scheme == "https"
+
+    @property
+    def url(self) -> str:
+        """The URL of the peer, without a path's last slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+    @property
+    def socket_address(self) -> tuple[str, int]:
+        """Where sockets connect to."""
+        return (self.address or self.host, self.port)
+
+
+def parse(url: str, authority: str | None = None) -> Target:
+    """Read a URL.
+
+    Raises
+    ------
+    ConfigError
+        Where it is none of a peer.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(f"Invalid peer {url!r}. {error}.") from None
+    if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.username is not None:
+        raise ConfigError(f"Invalid peer {url!r}. http://HOST:PORT or https://HOST:PORT.")
+    if port == 0:
+        raise ConfigError(f"Invalid peer {url!r}. A port is 1 to 65535.")
+    return Target(
+        parts.scheme, parts.hostname, port or PORTS[parts.scheme], parts.path.rstrip("/"), authority=authority
+    )
+
+
+def resolve(target: Target) -> Target:
+    """Resolve the name once.
+
+    Raises
+    ------
+    NetworkFailure
+        Where there is no answer.
+    """
+    try:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise as_network_failure(error, Operation.RESOLVE) from None
+    family, _, _, _, address = found[0]
+    return target._replace(address=str(address[0]), ip_version=6 if family == socket.AF_INET6 else 4)
