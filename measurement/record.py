@@ -46,8 +46,8 @@ Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Utc = Annotated[datetime, Meta(tz=True)]
 
 
-class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of every group of fields."""
+class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """Base of every group of fields. Frozen, so never part of a cycle: the collector of garbage need not walk them."""
 
 
 class Position(Group, frozen=True, kw_only=True):
