@@ -1,0 +1,61 @@
+"""Intervals that assume little: order statistics for percentiles, Wilson for shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+
+MINIMUM_COUNT = 6
+"""Below six samples not even the extremes hold the median with 95 %: 2 * 0.5**5 > 0.05."""
+
+MINIMUM_COUNT_TAIL = 50
+"""Below fifty samples no tenth percentile is given."""
+
+
+def order_ranks(count: Any, probability: float, level: float = 0.95) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return the ranks (1-based) whose order statistics hold a quantile with at least the level.
+
+    The number of samples below the quantile is Binomial(count, probability); the ranks leave at most half of
+    1 - level on either side (David and Nagaraja, Order Statistics, 7.1). Rank 0 or count + 1 means unbounded.
+
+    Parameters
+    ----------
+    count
+        Number of independent samples, any shape.
+    probability
+        Of the quantile, between 0 and 1.
+
+    Examples
+    --------
+    >>> [int(rank) for rank in order_ranks(6, 0.5)]
+    [1, 6]
+    >>> [int(rank) for rank in order_ranks(100, 0.5)]
+    [40, 61]
+    """
+    n = np.asarray(count)
+    tail = (1 - level) / 2
+    lower = stats.binom.ppf(tail, n, probability)  # smallest k with P(X <= k) >= tail
+    lower = np.where(stats.binom.cdf(lower, n, probability) <= tail, lower + 1, lower)
+    upper = stats.binom.isf(tail, n, probability) + 1  # smallest k with P(X > k) <= tail, then one above
+    return lower.astype(np.int64), upper.astype(np.int64)
+
+
+def wilson(share: Any, count: Any, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return Wilson's interval of a proportion (Wilson 1927); count may be an effective one.
+
+    Examples
+    --------
+    >>> low, high = wilson(0.5, 100)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.4038, 0.5962)
+    """
+    p, n = np.clip(np.asarray(share, float), 0, 1), np.asarray(count, float)
+    z = stats.norm.ppf((1 + level) / 2)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)

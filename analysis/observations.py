@@ -1,0 +1,122 @@
+"""Records of one day as observations: who, where, when, and the value of every KPI. One row a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from analysis.technology import BASIC, CLASSES
+from analysis.thresholds import Thresholds
+from archive.store import Snapshot
+from measurement.columns import area_column
+from measurement.kpi import KPIS
+from measurement.radio import PLMNS
+
+BASE_COLUMNS = (
+    "probe_id", "organisation", "mode", "campaign", "started_at", "is_simulated", "flags", "h3_cell",
+    "outcome_status", "outcome_failure", "outcome_operation", "device_limited_by",
+    "position_longitude_deg", "position_latitude_deg", "position_accuracy_m", "position_is_mock",
+    "network_operator", "network_mcc", "network_mnc", "network_is_roaming", "network_technology",
+    "base_station_id",
+    "radio_anchor_rsrp_dbm", "radio_anchor_rsrq_db", "radio_anchor_sinr_db",
+    "radio_nr_rsrp_dbm", "radio_nr_rsrq_db", "radio_nr_sinr_db",
+    *(kpi.column for kpi in KPIS if kpi.column and not kpi.column.startswith("radio_")),
+)  # fmt: skip
+"""Archive columns an observation is made of."""
+
+_ACCESS = ("attach", "resolve", "connect", "tls_handshake")
+_FIVE_G = pl.col("technology") == "5g"
+_FAILED = pl.col("outcome_status") == "failed"
+
+
+def _operator() -> pl.Expr:
+    """Return the operator as recorded, else as its PLMN says."""
+    names = {f"{plmn.mcc}{plmn.mnc}": plmn.operator for plmn in PLMNS}
+    plmn = pl.col("network_mcc") + pl.col("network_mnc")
+    return pl.coalesce("network_operator", plmn.replace_strict(names, default=None, return_dtype=pl.String))
+
+
+def _technology() -> pl.Expr:
+    """Return the class; a test that found no service at all counts against the basic one."""
+    classes = {technology.value: name for technology, name in CLASSES.items()}
+    known = pl.col("network_technology").replace_strict(classes, default=None, return_dtype=pl.String)
+    lost = (pl.col("outcome_failure") == "no_service").fill_null(False)
+    return pl.coalesce(known, pl.when(lost).then(pl.lit(BASIC)))
+
+
+def _leg(name: str) -> pl.Expr:
+    """Return the level of the rated leg: NR on 5G, the anchor elsewhere."""
+    return pl.when(_FIVE_G).then(pl.col(f"radio_nr_{name}")).otherwise(pl.col(f"radio_anchor_{name}"))
+
+
+def _by_technology(limits: dict[str, float]) -> pl.Expr:
+    return pl.col("technology").replace_strict(limits, default=None, return_dtype=pl.Float64)
+
+
+def _kpis(thresholds: Thresholds) -> dict[str, pl.Expr]:
+    """Return the expression of every KPI of `measurement.kpi`."""
+    tried = (
+        pl.any_horizontal(
+            pl.col(c).is_not_null()
+            for c in (
+                "throughput_downlink_goodput_bps",
+                "throughput_uplink_goodput_bps",
+                "latency_idle_rtt_median_ms",
+                "access_connect_ms",
+            )
+        )
+        | _FAILED
+    )
+    at = pl.col("outcome_operation")
+    refused = (_FAILED & (at.is_in(_ACCESS) | at.is_null())).fill_null(False)
+    cut = (pl.col("outcome_status").is_in(("failed", "partial")) & (at == "transfer")).fill_null(False)
+    moved = pl.any_horizontal(pl.col(f"throughput_{d}_goodput_bps").is_not_null() for d in ("downlink", "uplink"))
+    speed = pl.col("throughput_downlink_goodput_bps")
+    lost = (pl.col("outcome_failure") == "no_service").fill_null(False)
+    covered = _leg("rsrp_dbm") >= _by_technology(thresholds.covered_dbm)
+    counted = {
+        "access_failure": pl.when(tried).then(refused.cast(pl.Float64)),
+        "drop": pl.when(moved | cut).then(cut.cast(pl.Float64)),
+        "floor_share": (speed >= _by_technology(thresholds.floor_bps)).cast(pl.Float64),
+        "coverage_share": pl.when(lost).then(0.0).otherwise(covered.cast(pl.Float64)),
+        "rsrp": _leg("rsrp_dbm"),
+        "rsrq": _leg("rsrq_db"),
+        "sinr": _leg("sinr_db"),
+    }
+    return {kpi.id: counted[kpi.id] if kpi.id in counted else pl.col(kpi.column) for kpi in KPIS}
+
+
+def observe(frame: pl.DataFrame, layers: Sequence[str], zone: str, thresholds: Thresholds) -> pl.DataFrame:
+    """Turn archive rows into observations.
+
+    Parameters
+    ----------
+    frame
+        Rows with `BASE_COLUMNS` and the layers' columns.
+    layers
+        Keys of the layers.
+    zone
+        Time zone of the civil day and hour.
+    thresholds
+        Floors and coverage limits of the country.
+
+    Returns
+    -------
+    One row a record: identity, place, operator, technology (class), hour (local), and one column a KPI, by its id.
+    """
+    named = frame.with_columns(_operator().alias("operator"), _technology().alias("technology"))
+    hour = pl.col("started_at").dt.convert_time_zone(zone).dt.hour().alias("hour")
+    kept = (
+        "probe_id", "organisation", "mode", "campaign", "started_at", "is_simulated", "flags", "h3_cell",
+        "outcome_failure", "device_limited_by", "position_longitude_deg", "position_latitude_deg",
+        "position_accuracy_m", "position_is_mock", "network_is_roaming", "operator", "technology", "base_station_id",
+    )  # fmt: skip
+    values = (value.cast(pl.Float64).alias(kpi) for kpi, value in _kpis(thresholds).items())
+    return named.select(*kept, hour, *(area_column(layer) for layer in layers), *values)
+
+
+def read_day(snapshot: Snapshot, day: str, zone: str, thresholds: Thresholds) -> pl.DataFrame:
+    """Read one civil day of an archive as observations."""
+    columns = [*BASE_COLUMNS, *(area_column(layer) for layer in snapshot.layers)]
+    return observe(snapshot.frame(day, columns), snapshot.layers, zone, thresholds)
