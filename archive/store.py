@@ -16,50 +16,32 @@ import msgspec
 import polars as pl
 
 from archive import layout
-from archive.frames import conform, frame_from_bodies, schema
+from archive.frames import conform
+from archive.snapshot import Segment, Snapshot
 from measurement.errors import ConfigError
 from measurement.geography import BaseStation, Layer
 
+__all__ = ["Archive", "Segment", "Snapshot", "Written"]
 
-class Segment(NamedTuple):
-    """One Parquet file of one civil day. `path` is absolute."""
 
-    day: str
+class Written(NamedTuple):
+    """A segment file that is durable and not yet in the catalogue."""
+
     path: Path
+    day: str
     row_count: int
+    byte_count: int
     sha256: str
+    first_id: bytes | None
+    last_id: bytes | None
 
 
-class Snapshot(NamedTuple):
-    """What the archive held at one instant: every acknowledged record exactly once."""
-
-    segments: list[Segment]
-    hot: dict[str, list[bytes]]  # day -> JSON bodies not yet in a segment
-    layers: list[str]
-
-    @property
-    def days(self) -> list[str]:
-        """Every civil day that holds records, ascending."""
-        return sorted({segment.day for segment in self.segments} | set(self.hot))
-
-    def frame(self, day: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return the records of one day with the named columns (all where None)."""
-        wanted = schema(self.layers)
-        names = list(wanted if columns is None else columns)
-        parts = [pl.DataFrame(schema={name: wanted[name] for name in names})]
-        for segment in self.segments:
-            if segment.day == day:
-                # A segment older than a field or a layer lacks its column: absent is null.
-                lazy = pl.scan_parquet(segment.path, glob=False)
-                held = lazy.collect_schema().names()
-                parts.append(
-                    lazy.select(
-                        pl.col(n) if n in held else pl.lit(None, dtype=wanted[n]).alias(n) for n in names
-                    ).collect()
-                )
-        if day in self.hot:
-            parts.append(frame_from_bodies(self.hot[day], self.layers).select(names))
-        return pl.concat(parts)
+def _id_bytes(record_id: str | None) -> bytes | None:
+    """Return the 16 bytes of a UUID, None where a bulk writer chose something else."""
+    try:
+        return None if record_id is None else bytes.fromhex(record_id.replace("-", ""))
+    except ValueError:
+        return None
 
 
 class Archive:
@@ -81,12 +63,15 @@ class Archive:
         (self.path / layout.SEGMENTS).mkdir(exist_ok=True)
         (self.path / layout.RESULTS).mkdir(exist_ok=True)
         self.connection = sqlite3.connect(catalogue, timeout=30, isolation_level=None, check_same_thread=False)
+        self.connection.execute(f"PRAGMA page_size={layout.PAGE_SIZE}")
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
         if create:
             self.connection.executescript(layout.TABLES)
             self._default("layout_version", str(layout.LAYOUT_VERSION))
             self._default("time_zone", layout.DEFAULT_TIME_ZONE)
+            self._default("last_sequence", "0")
+            self._default("sealed_through", "0")
         if self.setting("layout_version") != str(layout.LAYOUT_VERSION):
             raise ConfigError(
                 f"Invalid archive {str(self.path)!r}. Layout {self.setting('layout_version')}, "
@@ -107,6 +92,10 @@ class Archive:
         """Return a setting, None where it is not set."""
         row = self.connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Set a setting."""
+        self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     def _default(self, name: str, value: str) -> None:
         self.connection.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
@@ -151,34 +140,45 @@ class Archive:
         """Return the keys of the layers in their configured order."""
         return [key for (key,) in self.connection.execute("SELECT key FROM layers ORDER BY position")]
 
-    def write_segment(self, frame: pl.DataFrame, day: str) -> Path:
+    def write_segment(self, frame: pl.DataFrame, day: str) -> Written:
         """Write a segment file and make it durable, without entering it in the catalogue."""
         folder = self.path / layout.SEGMENTS / day
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(6)}.parquet"
-        frame.sort("record_id").write_parquet(path, compression="zstd", row_group_size=131_072)
+        ordered = frame.sort("record_id")
+        ordered.write_parquet(path, compression="zstd", compression_level=1, row_group_size=131_072)
         for target in (path, folder, folder.parent):
             handle = os.open(target, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-        return path
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        ends = [_id_bytes(ordered["record_id"][index]) for index in (0, -1)] if ordered.height else [None, None]
+        return Written(path, day, ordered.height, path.stat().st_size, digest, ends[0], ends[1])
 
-    def enter_segment(self, connection: sqlite3.Connection, path: Path, day: str, row_count: int) -> None:
-        """Enter a written segment in the catalogue, within the caller's transaction."""
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        connection.execute(
-            "INSERT INTO segments (day, path, row_count, byte_count, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    def enter_segment(
+        self, connection: sqlite3.Connection, written: Written, first_sequence: int, last_sequence: int
+    ) -> int:
+        """Enter a written segment in the catalogue, within the caller's transaction; return its id."""
+        cursor = connection.execute(
+            "INSERT INTO segments (day, path, row_count, byte_count, sha256, created_at,"
+            " first_sequence, last_sequence, first_id, last_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                day,
-                str(path.relative_to(self.path)),
-                row_count,
-                path.stat().st_size,
-                digest,
+                written.day,
+                str(written.path.relative_to(self.path)),
+                written.row_count,
+                written.byte_count,
+                written.sha256,
                 datetime.now(UTC).isoformat(timespec="seconds"),
+                first_sequence,
+                last_sequence,
+                written.first_id,
+                written.last_id,
             ),
         )
+        return int(cursor.lastrowid or 0)
 
     def append_frame(self, frame: pl.DataFrame) -> int:
         """Append placed records as segments, one for each civil day of `started_at`; return the count.
@@ -188,27 +188,25 @@ class Archive:
         conformed = conform(frame, self.layer_keys())
         zone = self.setting("time_zone") or layout.DEFAULT_TIME_ZONE
         day = pl.col("started_at").dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d").alias("day")
-        for (key,), part in conformed.with_columns(day).partition_by("day", as_dict=True, include_key=False).items():
-            path = self.write_segment(part, str(key))
-            with self.transaction() as connection:
-                self.enter_segment(connection, path, str(key), part.height)
+        parts = conformed.with_columns(day).partition_by("day", as_dict=True, include_key=False)
+        written = [self.write_segment(part, str(key)) for (key,), part in parts.items()]
+        with self.transaction() as connection:
+            for segment in written:
+                first = self.take_sequences(connection, segment.row_count)
+                self.enter_segment(connection, segment, first, first + segment.row_count - 1)
         return conformed.height
+
+    def take_sequences(self, connection: sqlite3.Connection, count: int) -> int:
+        """Reserve `count` sequence numbers within the caller's transaction; return the first."""
+        (last,) = connection.execute(
+            "UPDATE settings SET value = CAST(value AS INTEGER) + ? WHERE name = 'last_sequence' RETURNING value",
+            (count,),
+        ).fetchone()
+        return int(last) - count + 1
 
     def snapshot(self) -> Snapshot:
         """Read the segment list and the hot rows in one read transaction."""
-        self.connection.execute("BEGIN")
-        try:
-            rows = self.connection.execute(
-                "SELECT day, path, row_count, sha256 FROM segments WHERE replaced_at IS NULL ORDER BY day, id"
-            ).fetchall()
-            hot: dict[str, list[bytes]] = {}
-            for day, body in self.connection.execute("SELECT day, body FROM hot ORDER BY sequence"):
-                hot.setdefault(day, []).append(body)
-            keys = self.layer_keys()
-        finally:
-            self.connection.execute("COMMIT")
-        segments = [Segment(day, self.path / path, count, digest) for day, path, count, digest in rows]
-        return Snapshot(segments, hot, keys)
+        return Snapshot(self.path)
 
     def write_result(self, name: str, frame: pl.DataFrame) -> Path:
         """Replace a result table as a whole; a reader sees the old one or the new one."""
