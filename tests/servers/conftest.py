@@ -10,6 +10,7 @@ from tests.servers.irtt import irtt
 from tests.servers.msak import msak_server
 from tests.servers.ndt_server import ndt_server
 from tests.servers.prometheus import prometheus, promtool
+from tests.servers.s3 import s3
 
 __all__ = [
     "alertmanager",
@@ -25,4 +26,5 @@ __all__ = [
     "own_influxd",
     "prometheus",
     "promtool",
+    "s3",
 ]

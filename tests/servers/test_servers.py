@@ -2,9 +2,12 @@
 
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
+from deltalake import CommitProperties, write_deltalake
 
 from tests.servers import gpsd as gps
 from tests.servers.alertmanager import Alertmanager
@@ -20,6 +23,7 @@ from tests.servers.msak import MsakServer, msak_client
 from tests.servers.ndt_server import NdtServer, ndt7_client
 from tests.servers.process import Process, ServerError
 from tests.servers.prometheus import FAST, Prometheus
+from tests.servers.s3 import S3
 
 POINT = "speed,area=Hải\\ Châu rtt_ms=12.5 1750000000000000000"
 
@@ -95,6 +99,25 @@ def test_sentence_has_the_checksum_of_the_standard() -> None:
     assert gps.sentence("GPGLL,5300.97914,N,00259.98174,E,125926,A") == (
         "$GPGLL,5300.97914,N,00259.98174,E,125926,A*28\r\n"
     )
+
+
+def test_s3_lets_one_of_two_writers_commit_a_version(s3: S3) -> None:
+    table = s3.address("race")
+
+    def commit(number: int) -> None:
+        write_deltalake(
+            table,
+            pl.DataFrame({"number": [number]}),
+            mode="append",
+            storage_options=s3.storage_options,
+            commit_properties=CommitProperties(max_commit_retries=100),
+        )
+
+    commit(0)
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(commit, range(1, 12)))
+    rows = pl.scan_delta(table, storage_options=s3.storage_options).collect()
+    assert sorted(rows["number"]) == list(range(12))
 
 
 def test_chromium_runs_scripts_and_takes_pictures(chromium: Chromium, tmp_path: Path) -> None:
