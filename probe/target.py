@@ -14,7 +14,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 class Target(NamedTuple):
-    """A peer. `address` is empty until resolved; `authority` is a file of certificates to trust instead of the system's."""
+    """A peer. `address` is empty until resolved; `authority` is a file of certificates to trust, not the system's."""
 
     scheme: str
     host: str

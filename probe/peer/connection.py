@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import h11
 
 if TYPE_CHECKING:
+    from probe.peer.admission import Lease
     from probe.peer.server import Peer
 
 HEAD_BYTES = 16 * 1024
@@ -59,9 +60,16 @@ class PeerConnection:
         self.socket = sock
         self.address = address
         self.peer = peer
+        self.lease: Lease
+        """The test this stream belongs to; set before a handler of a test is called."""
         self.keep_alive = False
         self.is_taken_over = False
         self._ahead = b""
+
+    def note_rate(self, direction: str, count: int, seconds: float) -> None:
+        """Remember what this stream carried, for a ticket; a transfer too small to be a test is none."""
+        if count >= 10_000 and seconds > 0:
+            self.peer.rates.note(self.address, direction, count * 8 / seconds)
 
     def set_time_limit(self, seconds: float) -> None:
         """Let no single read or write block longer than this. The socket stays blocking, so that the kernel waits."""
