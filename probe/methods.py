@@ -9,6 +9,7 @@ from probe.throughput.plan import Method
 
 METHODS: dict[str, str] = {
     "http": "probe.throughput.http:measure",
+    "ndt7": "probe.ndt7.client:measure",
 }
 
 

@@ -32,6 +32,8 @@ ROUTES: dict[str, Route] = {
     "/v1/download": Route("probe.peer.download:download", ("GET",), is_test=True),
     "/v1/upload": Route("probe.peer.upload:upload", ("POST",), is_test=True),
     "/v1/ticket": Route("probe.peer.tickets:ticket"),
+    "/ndt/v7/download": Route("probe.ndt7.server:download", is_test=True),
+    "/ndt/v7/upload": Route("probe.ndt7.server:upload", is_test=True),
 }
 
 
