@@ -72,6 +72,7 @@ class Admission:
         self._used: OrderedDict[str, Allowance] = OrderedDict()
         self._changed = threading.Condition()
         self.on_outcome: Callable[[str], None] = lambda outcome: None
+        """Called with `admitted`, `busy` or `ended`, once for each."""
 
     @property
     def running_count(self) -> int:
@@ -181,6 +182,7 @@ class Admission:
         if self._leases.pop(lease.id, None) is None:
             return
         lease.is_over = True
+        self.on_outcome("ended")
         self._allowance(lease.address).seconds += self._clock() - lease.since
         self._changed.notify_all()
 

@@ -2,7 +2,7 @@
 
 Invariants, held by a test:
 
-* tests_total{outcome="admitted"} ≥ tests_ended_total + tests_running − 0, and both agree once all tests are over;
+* tests_total{outcome="admitted"} = tests_ended_total + tests_running;
 * connections_total = connections_open + connections_closed_total;
 * every request that was answered is in requests_total exactly once, with its status;
 * bytes_total counts payload only, what the kernel took (downlink) or gave (uplink).
@@ -23,22 +23,30 @@ class Metrics:
 
     def __init__(self, admission: Admission, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        place = {"namespace": "haidang", "subsystem": "peer", "registry": self.registry}
-        self.connections = Counter("connections_total", "Connections accepted or refused.", ["outcome"], **place)
-        self.connections_closed = Counter("connections_closed_total", "Accepted connections that ended.", **place)
-        self.connections_open = Gauge("connections_open", "Connections with a worker now.", **place)
-        self.requests = Counter("requests_total", "Requests answered.", ["path", "status"], **place)
-        self.bytes = Counter("bytes_total", "Payload bytes of tests.", ["direction"], **place)
-        self.tests = Counter("tests_total", "Tests that asked for a place.", ["outcome"], **place)
-        self.tickets = Counter("tickets_total", "Tickets issued for browser tests.", **place)
-        Gauge("tests_running", "Tests that hold a place.", **place).set_function(lambda: admission.running_count)
-        Gauge("tests_waiting", "Tests that wait for a place.", **place).set_function(lambda: admission.waiting_count)
+        self.connections = self._counter("connections", "Connections accepted or refused.", "outcome")
+        self.connections_closed = self._counter("connections_closed", "Accepted connections that ended.")
+        self.connections_open = self._gauge("connections_open", "Connections with a worker now.")
+        self.requests = self._counter("requests", "Requests answered.", "path", "status")
+        self.bytes = self._counter("bytes", "Payload bytes of tests.", "direction")
+        self.tests = self._counter("tests", "Tests that asked for a place.", "outcome")
+        self.tests_ended = self._counter("tests_ended", "Admitted tests that are over.")
+        self.tickets = self._counter("tickets", "Tickets issued for browser tests.")
+        running = self._gauge("tests_running", "Tests that hold a place.")
+        running.set_function(lambda: admission.running_count)
+        waiting = self._gauge("tests_waiting", "Tests that wait for a place.")
+        waiting.set_function(lambda: admission.waiting_count)
         for outcome in ("admitted", "busy"):
             self.tests.labels(outcome)
         for direction in ("downlink", "uplink"):
             self.bytes.labels(direction)
         for outcome in ("accepted", "refused"):
             self.connections.labels(outcome)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"haidang_peer_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"haidang_peer_{name}", text, registry=self.registry)
 
     def exposition(self) -> bytes:
         """Return the text format."""

@@ -61,7 +61,7 @@ class Peer:
         self.common_headers = COMMON_HEADERS
         self.admission = Admission(settings.limits)
         self.metrics = Metrics(self.admission)
-        self.admission.on_outcome = lambda outcome: self.metrics.tests.labels(outcome).inc()
+        self.admission.on_outcome = self._count_test
         self.reflector: Any = None
         self.rates = Rates()
         self._tls = self._tls_context()
@@ -152,6 +152,12 @@ class Peer:
         port = self.port if self.settings.stamp_port is None else self.settings.stamp_port
         self.reflector = Reflector(self.settings.host, port, key=self.settings.stamp_key)
         self.reflector.start()
+
+    def _count_test(self, outcome: str) -> None:
+        if outcome == "ended":
+            self.metrics.tests_ended.inc()
+        else:
+            self.metrics.tests.labels(outcome).inc()
 
     def _accept(self) -> None:
         assert self._listener is not None
