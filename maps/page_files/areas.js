@@ -1,0 +1,51 @@
+/* Areas as SVG shapes: coloured by class, dashed where the evidence is too thin. */
+"use strict";
+(() => {
+  const QUANTUM = 1e-5;
+
+  function ring(steps) {
+    const points = [];
+    let x = 0;
+    let y = 0;
+    for (let i = 0; i < steps.length; i += 2) {
+      x += steps[i];
+      y += steps[i + 1];
+      points.push([y * QUANTUM, x * QUANTUM]);
+    }
+    return points;
+  }
+
+  /* Build the shapes of a layer; `onPick(index)` answers a click. */
+  function areaLayer(layer, onPick) {
+    const renderer = L.svg({ padding: 0.3 });
+    const group = L.featureGroup();
+    const shapes = layer.areas.map((area, index) => {
+      const shape = L.polygon(area.polygons.map((polygon) => polygon.map(ring)), { renderer, weight: 1, bubblingMouseEvents: false });
+      shape.on("click", (event) => onPick(index, event.latlng));
+      shape.bindTooltip(() => haidang.name(area.name), { sticky: true, className: "area-tip" });
+      group.addLayer(shape);
+      return shape;
+    });
+
+    /* `look(index)` returns {colour, opacity, isThin}. */
+    function paint(look, picked) {
+      const style = getComputedStyle(document.documentElement);
+      const [ink, edge] = [style.getPropertyValue("--ink"), style.getPropertyValue("--edge")];
+      shapes.forEach((shape, index) => {
+        const { colour, opacity, isThin } = look(index);
+        const isPicked = index === picked;
+        shape.setStyle({
+          color: isPicked ? ink : edge,
+          weight: isPicked ? 3 : 1,
+          dashArray: isThin && !isPicked ? "4 4" : null,
+          fillColor: colour,
+          fillOpacity: opacity,
+        });
+        if (isPicked) shape.bringToFront();
+      });
+    }
+    return { group, shapes, paint, layer };
+  }
+
+  haidang.areaLayer = areaLayer;
+})();

@@ -1,0 +1,112 @@
+"""Ratings of areas and base stations: one script a layer and period, one for each area and shard of stations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from maps.packing import pack, write_script
+from measurement.geography import BaseStation, Layer
+
+SHARD = 32
+"""Base stations in one script of the pages: a page loads a few kilobytes, the folder holds dozens of files."""
+
+_WORDS = ("operator", "technology", "kpi", "statistic", "status", "grade", "period")
+_MAPPED = ("score", "median", "share")  # what colours a map; the pages hold every statistic
+_FIGURES = (
+    "value", "low", "high", "samples_count", "devices_count", "needed_count", "status", "grade", "rank_low", "rank_high",
+)  # fmt: skip
+
+
+def _present(frame: pl.DataFrame, *names: str) -> list[str]:
+    return [name for name in names if name in frame.columns]
+
+
+def _indexed(frame: pl.DataFrame, column: str, keys: list[str]) -> pl.DataFrame:
+    """Replace a key by its position; rows of unknown keys go."""
+    order = pl.DataFrame({column: keys, "index": range(len(keys))}, schema={column: pl.String, "index": pl.Int64})
+    return frame.join(order, on=column, how="inner", maintain_order="left").drop(column)
+
+
+def write_area_maps(folder: Path, ratings: pl.DataFrame, layers: list[Layer], periods: list[str]) -> list[str]:
+    """Write `ratings-LAYER-PERIOD` by positions; return the names written."""
+    written = []
+    mapped = ratings.filter(pl.col("statistic").is_in(_MAPPED))
+    for (layer, period), part in mapped.partition_by("layer", "period", as_dict=True).items():
+        position = next((i for i, each in enumerate(layers) if each.key == layer), None)
+        if position is None or period not in periods:
+            continue
+        rows = _indexed(part, "area", [area.key for area in layers[position].areas])
+        rows = rows.select("index", *_present(rows, "operator", "technology", "kpi", "statistic", *_FIGURES))
+        written.append(f"ratings-{position}-{periods.index(str(period))}")
+        write_script(folder, written[-1], pack(rows, _WORDS))
+    return written
+
+
+def write_area_pages(folder: Path, tables: dict[str, pl.DataFrame], layers: list[Layer]) -> list[str]:
+    """Write `area-LAYER-AREA` by positions: every rating, series and histogram of one area."""
+    parts: dict[str, dict[str, Any]] = {}
+    for table in ("area_ratings", "series", "histograms"):
+        frame = tables.get(table)
+        if frame is None:
+            continue
+        for (layer, area), part in frame.partition_by("layer", "area", as_dict=True).items():
+            parts.setdefault(_area_script(layers, str(layer), str(area)), {})[table] = pack(
+                part.drop("layer", "area"), (*_WORDS, "axis", "at"), digits=3 if table == "histograms" else 4
+            )
+    parts.pop("", None)
+    for name, value in parts.items():
+        write_script(folder, name, value)
+    return sorted(parts)
+
+
+def _area_script(layers: list[Layer], layer: str, area: str) -> str:
+    for i, each in enumerate(layers):
+        if each.key == layer:
+            for j, candidate in enumerate(each.areas):
+                if candidate.key == area:
+                    return f"area-{i}-{j}"
+    return ""
+
+
+def write_stations(folder: Path, stations: list[BaseStation], operators: list[str]) -> list[str]:
+    """Write `stations`, the registry in columns; return the name where there are any."""
+    if not stations:
+        return []
+    frame = pl.DataFrame(
+        {
+            "id": [s.id for s in stations],
+            "name": [s.name for s in stations],
+            "operator": [s.operator for s in stations],
+            "technology": [s.technology for s in stations],
+            "longitude": [round(s.longitude_deg, 5) for s in stations],
+            "latitude": [round(s.latitude_deg, 5) for s in stations],
+            "height": [s.height_m for s in stations],
+            "azimuths": [[round(a) for a in s.azimuths_deg] for s in stations],
+        },
+        schema_overrides={"name": pl.String, "height": pl.Float64, "longitude": pl.Object, "latitude": pl.Object},
+    )
+    write_script(folder, "stations", pack(frame, ("operator", "technology")))
+    return ["stations"]
+
+
+def write_station_ratings(
+    folder: Path, ratings: pl.DataFrame, stations: list[BaseStation], periods: list[str]
+) -> list[str]:
+    """Write `bts-PERIOD` for the map and `station-SHARD` for the pages; return the names written."""
+    written = []
+    keys = [station.id for station in stations]
+    rows = _indexed(ratings, "base_station", keys)
+    mapped = rows.filter(pl.col("statistic").is_in(_MAPPED))
+    for (period,), part in mapped.partition_by("period", as_dict=True).items():
+        if period in periods:
+            written.append(f"bts-{periods.index(str(period))}")
+            columns = _present(part, "operator", "technology", "kpi", "statistic", *_FIGURES)
+            write_script(folder, written[-1], pack(part.select("index", *columns), _WORDS))
+    shards = rows.with_columns((pl.col("index") // SHARD).alias("shard"))
+    for (shard,), part in shards.partition_by("shard", as_dict=True, include_key=False).items():
+        written.append(f"station-{shard}")
+        write_script(folder, written[-1], pack(part, _WORDS))
+    return written
