@@ -107,7 +107,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     token_file: str = "/var/lib/haidang/token"
     ca_file: str | None = None
     peers: list[str] = []
-    methods: list[ThroughputMethod] = [ThroughputMethod.HTTP]
+    methods: list[ThroughputMethod] = msgspec.field(default_factory=lambda: [ThroughputMethod.HTTP])
     is_thorough: bool = False
     allow_task_peers: bool = True  # may the collector's tasks name other peers?
     organisation: str | None = None

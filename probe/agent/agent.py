@@ -80,7 +80,7 @@ class Agent:
         reload: Callable[[], Settings | None] = lambda: None,
     ) -> None:
         self.spool, self.reporter, self._measure = spool, reporter, measure
-        self._clock, self._rng, self._boot_ms = clock, rng or random.Random(), boot_ms
+        self.clock, self._rng, self._boot_ms = clock, rng or random.Random(), boot_ms
         self._counter, self._fetch_tasks, self._reload = counter, fetch_tasks, reload
         self.tally, self.tasks = Tally(), _saved_tasks(spool)
         self._local = settings
@@ -89,10 +89,12 @@ class Agent:
         self._next_report_s = self._next_tasks_s = clock.monotonic()
         self._next_test_s = clock.monotonic() + self._delay_s()
         self._busy_since_s: float | None = None
+        self.on_record: Callable[[Record], None] = lambda record: None
+        self.reload_requested: Callable[[], None] = lambda: None
 
     def _apply(self) -> None:
         """Put settings and the task in force together into schedule and budget."""
-        self._task = current(self.tasks, self._clock.now())
+        self._task = current(self.tasks, self.clock.now())
         self.settings = settings = bounded(self._local, self._task)
         zone = settings.zone()
         windows = [parse_window(text) for text in settings.schedule.windows]
@@ -105,7 +107,7 @@ class Agent:
         )
 
     def _delay_s(self) -> float:
-        now = self._clock.now()
+        now = self.clock.now()
         open_interval_s = self.schedule.mean_interval_s / max(self.schedule.open_share(), 1e-6)
         stretch = self.budget.stretch(now, open_interval_s)
         if (stretch > 1.05) != (self.tally.stretch > 1.05):
@@ -117,26 +119,26 @@ class Agent:
     def step(self) -> float:
         """Do what is due; return the seconds until something is."""
         self._refresh()
-        if self._clock.monotonic() >= self._next_test_s:
+        if self.clock.monotonic() >= self._next_test_s:
             self._test_if_possible()
-        if self.reporter is not None and self._clock.monotonic() >= self._next_report_s:
+        if self.reporter is not None and self.clock.monotonic() >= self._next_report_s:
             self.report()
-        due = [self._next_test_s, self._clock.monotonic() + LONGEST_SLEEP_S]
+        due = [self._next_test_s, self.clock.monotonic() + LONGEST_SLEEP_S]
         if self.reporter is not None:
             due.append(self._next_report_s)
-        return max(0.0, min(due) - self._clock.monotonic())
+        return max(0.0, min(due) - self.clock.monotonic())
 
     def _refresh(self) -> None:
         fresh = self._reload()
         if fresh is not None:
             self._local = fresh
             _log.info("configuration read again")
-        if self._fetch_tasks is not None and self._clock.monotonic() >= self._next_tasks_s:
-            self._next_tasks_s = self._clock.monotonic() + self.settings.tasks_interval_s
+        if self._fetch_tasks is not None and self.clock.monotonic() >= self._next_tasks_s:
+            self._next_tasks_s = self.clock.monotonic() + self.settings.tasks_interval_s
             self._ask_for_tasks(self._fetch_tasks)
-        if fresh is not None or current(self.tasks, self._clock.now()) != self._task:
+        if fresh is not None or current(self.tasks, self.clock.now()) != self._task:
             self._apply()
-            self._next_test_s = self._clock.monotonic() + self._delay_s()
+            self._next_test_s = self.clock.monotonic() + self._delay_s()
             task = f"task {self._task.id}" if self._task else "own schedule"
             _log.info("%s: one test in %s", task, span(self.schedule.mean_interval_s))
 
@@ -151,26 +153,26 @@ class Agent:
     def _test_if_possible(self) -> None:
         wait_s = self._busy_wait_s() if self.settings.schedule.quiet_bps else None
         if wait_s is not None:
-            self._next_test_s = self._clock.monotonic() + wait_s
+            self._next_test_s = self.clock.monotonic() + wait_s
             return
-        now = self._clock.now()
+        now = self.clock.now()
         allowance = self.budget.allowance(now)
         if not allowance.is_enough:
             self.tally.skipped_budget += 1
             wait_s = min(self.budget.seconds_to_renewal(now, allowance.reason), 3600.0)
             _log.info("%s budget is spent: next look in %s", allowance.reason, span(wait_s))
-            self._next_test_s = self._clock.monotonic() + wait_s
+            self._next_test_s = self.clock.monotonic() + wait_s
             return
         self.test(allowance.test_bytes, Mode.CERTIFIED if self.settings.is_thorough else Mode.SCHEDULED)
-        self._next_test_s = self._clock.monotonic() + self._delay_s()
+        self._next_test_s = self.clock.monotonic() + self._delay_s()
 
     def _busy_wait_s(self) -> float | None:
         """Return how long to wait where the line is in use, None where it is quiet."""
-        before, began = self._counter(), self._clock.monotonic()
+        before, began = self._counter(), self.clock.monotonic()
         if before is None:
             return None
-        self._clock.wait(OBSERVED_S)
-        rate = traffic_bps(before, self._counter(), self._clock.monotonic() - began)
+        self.clock.wait(OBSERVED_S)
+        rate = traffic_bps(before, self._counter(), self.clock.monotonic() - began)
         rules = self.settings.schedule
         if rate < rules.quiet_bps:
             self._busy_since_s = None
@@ -194,14 +196,15 @@ class Agent:
             _log.error("the instrument failed, nothing is recorded: %s", error)
             return None
         record = self._completed(measured.record)
-        self.budget.spend(self._clock.now(), measured.cost_bytes)
+        self.budget.spend(self.clock.now(), measured.cost_bytes)
         self.tally.bytes_count += measured.cost_bytes
         status = record.outcome.status
         setattr(self.tally, status.value, getattr(self.tally, status.value) + 1)
         self.spool.keep(record.record_id, status.value, encode(record), began_ms)
         _log.info("%s", line_of(record))
+        self.on_record(record)
         if status is not Status.FAILED:
-            self._next_report_s = min(self._next_report_s, self._clock.monotonic() + self._report_pause_s())
+            self._next_report_s = min(self._next_report_s, self.clock.monotonic() + self._report_pause_s())
         return record
 
     def _completed(self, record: Record) -> Record:
@@ -221,7 +224,7 @@ class Agent:
         delivery = self.reporter.deliver()
         if delivery.accepted_count or delivery.refused_count:
             _log.info("reported: %d kept by the collector, %d refused", delivery.accepted_count, delivery.refused_count)
-        self._next_report_s = self._clock.monotonic() + self._report_pause_s()
+        self._next_report_s = self.clock.monotonic() + self._report_pause_s()
         return delivery.error is None
 
     def _report_pause_s(self) -> float:
@@ -231,11 +234,15 @@ class Agent:
     @property
     def next_test_in_s(self) -> float:
         """Seconds until the next test is due."""
-        return max(0.0, self._next_test_s - self._clock.monotonic())
+        return max(0.0, self._next_test_s - self.clock.monotonic())
+
+    def status_line(self) -> str:
+        """Return what the service manager shows of the agent."""
+        return f"next test in {span(self.next_test_in_s)}, {self.spool.depth().waiting_count} records wait"
 
     def now(self) -> datetime:
         """Return the wall clock's time."""
-        return self._clock.now()
+        return self.clock.now()
 
 
 def _saved_tasks(spool: Spool) -> list[Task]:

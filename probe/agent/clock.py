@@ -21,6 +21,9 @@ class Clock(Protocol):
     def wait(self, seconds: float) -> None:
         """Wait that long, or shorter where someone calls `wake`."""
 
+    def wake(self) -> None:
+        """End a wait under way, or the next one."""
+
 
 class SystemClock:
     """The device's clock. `wake` ends a wait from a signal handler or another thread."""

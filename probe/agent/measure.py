@@ -1,0 +1,75 @@
+"""One test for the agent: picks a peer, samples the surroundings, runs the cycle, says what it cost."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from measurement.record import Record
+from probe.agent.agent import Measured, Order
+from probe.cycle import Cycle, run_cycle
+from probe.network import completed, describe
+from probe.position.source import PositionSource
+from probe.radio.source import RadioSource
+from probe.surroundings import Surroundings
+from probe.target import parse
+from probe.throughput.plan import Plan
+
+# Headers and acknowledgements of TCP/IP with full segments, both ways (40 of 1500 bytes, an ACK for every second one).
+OVERHEAD_RATIO = 0.045
+ECHO_BYTES = 2 * 72  # a STAMP packet of 44 bytes in UDP/IPv4, out and back
+HANDSHAKE_BYTES = 20_000  # name, connections, TLS, the inquiry: rounded up
+
+
+class Instrument:
+    """Measures to order. Holds the sources, so that a modem is opened once and not each hour."""
+
+    def __init__(
+        self,
+        probe_id: str,
+        radio: RadioSource | None = None,
+        position: PositionSource | None = None,
+        *,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._probe_id, self._radio, self._position = probe_id, radio, position
+        self._rng = rng or random.Random()
+
+    def __call__(self, order: Order) -> Measured:
+        """Run one test; a failing network is in the record."""
+        settings = order.settings
+        target = parse(self._rng.choice(settings.peers), settings.ca_file)
+        cycle = Cycle(
+            probe_id=self._probe_id,
+            mode=order.mode,
+            method=self._rng.choice(settings.methods).value,
+            plan=Plan(is_thorough=settings.is_thorough),
+            byte_budget=order.byte_budget,
+            campaign=settings.campaign,
+            organisation=settings.organisation,
+            network=describe(settings.network),
+        )
+        around = Surroundings(self._radio, self._position, environment=settings.position.environment)
+        record = run_cycle(target, cycle, surroundings=around)
+        if record.network is not None:
+            record = msgspec.structs.replace(record, network=completed(record.network))
+        return Measured(record, cost_of(record))
+
+    def close(self) -> None:
+        """Give the devices back."""
+        for source in (self._radio, self._position):
+            if source is not None:
+                source.close()
+
+
+def cost_of(record: Record) -> int:
+    """Estimate what a test has cost on the air, headers included."""
+    payload = echoes = 0
+    if record.throughput is not None:
+        for result in (record.throughput.downlink, record.throughput.uplink):
+            payload += (result.bytes_count or 0) if result is not None else 0
+    if record.latency is not None:
+        for phase in (record.latency.idle, record.latency.downlink, record.latency.uplink):
+            echoes += phase.sent_count if phase is not None else 0
+    return round(payload * (1 + OVERHEAD_RATIO)) + echoes * ECHO_BYTES + HANDSHAKE_BYTES
