@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -62,6 +63,7 @@ class Archive:
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / layout.SEGMENTS).mkdir(exist_ok=True)
         (self.path / layout.RESULTS).mkdir(exist_ok=True)
+        self._lock = threading.Lock()
         self.connection = sqlite3.connect(catalogue, timeout=30, isolation_level=None, check_same_thread=False)
         self.connection.execute(f"PRAGMA page_size={layout.PAGE_SIZE}")
         self.connection.execute("PRAGMA journal_mode=WAL")
@@ -93,6 +95,11 @@ class Archive:
         row = self.connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
+    def settings(self, prefix: str) -> dict[str, str]:
+        """Return the settings whose names begin with `prefix`, without it."""
+        rows = self.connection.execute("SELECT name, value FROM settings").fetchall()
+        return {name.removeprefix(prefix): value for name, value in rows if name.startswith(prefix)}
+
     def set_setting(self, name: str, value: str) -> None:
         """Set a setting."""
         self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
@@ -102,14 +109,15 @@ class Archive:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run one write transaction; it is rolled back on any error."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+        """Run one write transaction, one thread at a time; it is rolled back on any error."""
+        with self._lock:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
 
     def set_layers(self, layers: Sequence[Layer]) -> None:
         """Replace the layers of areas."""
@@ -203,6 +211,16 @@ class Archive:
             (count,),
         ).fetchone()
         return int(last) - count + 1
+
+    def count_after(self, sequence: int) -> int:
+        """Return about how many records came after a sequence: whole segments and blocks are counted."""
+        (count,) = self.connection.execute(
+            "SELECT (SELECT coalesce(sum(row_count), 0) FROM segments WHERE replaced_at IS NULL AND last_sequence > ?)"
+            " + (SELECT coalesce(sum(row_count), 0) FROM hot WHERE sequence > max(?, (SELECT CAST(value AS INTEGER)"
+            " FROM settings WHERE name = 'sealed_through')))",
+            (sequence, sequence),
+        ).fetchone()
+        return int(count)
 
     def snapshot(self) -> Snapshot:
         """Read the segment list and the hot rows in one read transaction."""

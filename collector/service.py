@@ -1,0 +1,194 @@
+"""What a running collector holds: the live state that routes work on."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from archive import layout
+from archive.journal import Journal, Receipt
+from archive.placing import Placer
+from archive.sealing import hot_size
+from archive.store import Archive
+from collector import tables
+from collector.access import Access
+from collector.admission import Admission, Admitted
+from collector.config import Deployment
+from collector.intake import Batch
+from collector.limits import Limiter, Rate
+from collector.metrics import Metrics
+from collector.presence import Presence
+from collector.replies import Problem
+from collector.ticket import Tickets, secret_of
+from collector.window import Window
+from measurement.errors import StorageError
+from measurement.record import Record
+
+QUICK_BYTES = 64 << 10
+"""A body up to this size is read on the event loop; a larger one on a thread, so that others are served meanwhile."""
+
+
+class Clocks(NamedTuple):
+    """Wall clock and monotonic clock; arguments, so that nothing sleeps in tests."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Settled(NamedTuple):
+    """A batch that was judged, placed and flagged, and waits for the journal."""
+
+    batch: Batch
+    admitted: list[Admitted]
+
+
+class Service:
+    """One collector."""
+
+    def __init__(
+        self, folder: Path, deployment: Deployment, site: Path | None = None, clocks: Clocks | None = None
+    ) -> None:
+        """Open the archive in `folder`, whose deployment must have been installed, and start the journal."""
+        clocks = clocks or Clocks()
+        self.now, self.monotonic = clocks
+        self.deployment = deployment
+        self.limits = deployment.limits
+        self.site = site
+        self.archive = Archive(folder, create=True)
+        tables.prepare(self.archive)
+        self.access = Access(self.archive)
+        self.metrics = Metrics()
+        self.metrics.put("haidang_start_timestamp_seconds", self.now().timestamp())
+        self.admission = Admission(Placer.of(self.archive), ZoneInfo(deployment.time_zone))
+        horizon = self.now().timestamp() - deployment.retention_days * 86_400
+        self.journal = Journal(Archive(folder), int(max(horizon, 0) * 1000))
+        self.window = Window(self.metrics, self.archive.layer_keys())
+        self.presence = Presence(self.archive)
+        self.tickets = Tickets(secret_of(deployment.ticket_secret_file, folder), self.now)
+        limits = self.limits
+        self.by_probe = Limiter(Rate(limits.probe_requests_per_s, limits.probe_burst), self.monotonic)
+        self.by_address = Limiter(Rate(limits.address_requests_per_s, limits.address_burst), self.monotonic)
+        failures = limits.address_failures_per_min
+        self.failures = Limiter(Rate(failures / 60, failures), self.monotonic)
+        tickets = limits.ticket_requests_per_min
+        self.by_ticket = Limiter(Rate(tickets / 60, tickets), self.monotonic)
+        self.readers = ThreadPoolExecutor(2, thread_name_prefix="intake")
+        self.queries = ThreadPoolExecutor(2, thread_name_prefix="query")
+        self._admitting = threading.Lock()
+        self._results: dict[str, tuple[tuple[int, int], pl.DataFrame]] = {}
+        self._stored = (0.0, 0, 0)  # when looked at, hot rows, free bytes
+
+    def close(self) -> None:
+        """Commit what waits and close."""
+        self.readers.shutdown()
+        self.queries.shutdown()
+        self.journal.close()
+        self.presence.flush()
+        self.archive.close()
+
+    def storage(self) -> tuple[int, int]:
+        """Return hot rows and free bytes, looked up at most once a second."""
+        at, rows, free = self._stored
+        if self.monotonic() - at > 1 or free == 0:
+            rows, _ = hot_size(self.archive)
+            free = shutil.disk_usage(self.archive.path).free
+            self._stored = (self.monotonic(), rows, free)
+        return rows, free
+
+    def check_room(self) -> None:
+        """Refuse before memory or disk runs out."""
+        rows, free = self.storage()
+        if self.journal.waiting_bytes > self.limits.waiting_bytes:
+            raise Problem("storage-full", "The journal is behind.", retry_after_s=2)
+        if free < self.limits.free_bytes:
+            raise Problem("storage-full", "The disk is nearly full.", retry_after_s=60)
+        if rows > self.limits.hot_rows:
+            raise Problem("storage-full", "Sealing is behind.", retry_after_s=30)
+
+    def admit(self, records: Sequence[Record], at: datetime) -> list[Admitted]:
+        """Place and flag records; one thread at a time."""
+        with self._admitting:
+            return self.admission.admit(records, at)
+
+    async def keep(self, admitted: list[Admitted]) -> Receipt:
+        """Make records durable; returns after the commit.
+
+        Raises
+        ------
+        Problem
+            `storage-full` where the journal cannot take them.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt | StorageError] = loop.create_future()
+
+        def settle(answer: Receipt | StorageError) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        def done(answer: Receipt | StorageError) -> None:
+            loop.call_soon_threadsafe(settle, answer)
+
+        self.journal.append([a.entry for a in admitted], done)
+        answer = await future
+        if isinstance(answer, StorageError):
+            raise Problem("storage-full", str(answer), retry_after_s=10)
+        return answer
+
+    def count(self, batch: Batch, admitted: list[Admitted], receipt: Receipt) -> None:
+        """Count a batch after its commit."""
+        metrics, duplicates = self.metrics, len(receipt.duplicates)
+        metrics.count("haidang_records_received_total", len(admitted) + len(batch.rejected))
+        metrics.count("haidang_records_accepted_total", len(admitted))
+        metrics.count("haidang_records_duplicate_total", duplicates)
+        metrics.count("haidang_records_new_total", len(admitted) - duplicates)
+        for rejection in batch.rejected:
+            metrics.count("haidang_records_rejected_total", reason=reason_of(rejection.path))
+        fresh = [a for index, a in enumerate(admitted) if index not in receipt.duplicates]
+        metrics.count("haidang_records_simulated_total", sum(a.record.is_simulated for a in fresh))
+        for item in fresh:
+            for flag in item.flags:
+                metrics.count("haidang_records_flagged_total", flag=flag)
+        self.window.add(fresh)
+
+    def result(self, name: str) -> pl.DataFrame | None:
+        """Return a table of the analysis, read again only when it has been replaced."""
+        path = self.archive.path / layout.RESULTS / f"{name}.parquet"
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        held = self._results.get(name)
+        if held is None or held[0] != stamp:
+            frame = self.archive.read_result(name)
+            if frame is None:
+                return None
+            held = self._results[name] = (stamp, frame)
+        return held[1]
+
+    def journal_bytes(self) -> int:
+        """Return the size of the catalogue and its write-ahead log."""
+        base = self.archive.path / layout.CATALOGUE
+        return sum(p.stat().st_size for p in (base, base.with_name(base.name + "-wal")) if p.exists())
+
+
+def reason_of(path: str) -> str:
+    """Return the group of a failing path: few words, so that the metric's series stay bounded.
+
+    Examples
+    --------
+    >>> reason_of('$.radio[3].rsrp_dbm'), reason_of('$')
+    ('radio', 'json')
+    """
+    word = path.removeprefix("$").lstrip(".").split(".")[0].split("[")[0]
+    return word if word in Record.__struct_fields__ else "json"
