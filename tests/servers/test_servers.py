@@ -77,7 +77,7 @@ def test_iperf3_counts_what_it_sent(iperf3: Iperf3) -> None:
 
 def test_irtt_answers_every_packet(irtt: Irtt) -> None:
     stats = irtt.measure("-i", "10ms", "-d", "100ms")["stats"]
-    assert stats["packets_sent"] == stats["packets_received"] == 10
+    assert stats["packets_received"] == stats["packets_sent"] > 0
 
 
 def test_ndt_server_serves_the_official_client(ndt_server: NdtServer) -> None:
