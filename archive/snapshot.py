@@ -71,6 +71,32 @@ class Snapshot:
         ):
             yield body
 
+    def first_hot(self, after: int) -> int | None:
+        """Return the sequence of the first hot block after a sequence, None where there is none."""
+        (found,) = (
+            self._reading().execute(f"SELECT min(sequence) FROM hot WHERE sequence > ? AND {_HOT}", (after,)).fetchone()
+        )
+        return None if found is None else int(found)
+
+    def hot_after(self, after: int, until: int, limit_bytes: int) -> tuple[list[bytes], int]:
+        """Return the hot blocks between two sequences, up to about `limit_bytes`, and the sequence of the last."""
+        blocks: list[bytes] = []
+        size, through = 0, after
+        for sequence, body in self._reading().execute(
+            f"SELECT sequence, body FROM hot WHERE sequence > ? AND sequence < ? AND {_HOT} ORDER BY sequence",
+            (after, until),
+        ):
+            blocks.append(body)
+            size, through = size + len(body), int(sequence)
+            if size >= limit_bytes:
+                break
+        return blocks, through
+
+    def _reading(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise ValueError("The snapshot is closed.")
+        return self._connection
+
     def frame(self, day: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the records of one day with the named columns (all where None)."""
         wanted = schema(self.layers)

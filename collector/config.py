@@ -69,6 +69,7 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     tls_key: str | None = None
     retention_days: Annotated[int, Meta(ge=1)] = 400
     limits: Limits = Limits()
+    sinks: dict[str, dict[str, Any]] = {}
 
 
 def load(path: Path | None) -> Deployment:

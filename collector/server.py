@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 
 from archive.store import Archive
-from collector import keeper, tables
+from collector import feeding, keeper, sink, tables
 from collector.app import build
 from collector.config import Deployment, install
 from collector.service import Service
@@ -59,6 +59,9 @@ def _service(options: Options) -> Service:
     with Archive(options.folder, create=True) as archive:
         tables.prepare(archive)
         install(archive, deployment, options.config_folder)
+        for name, settings in deployment.sinks.items():
+            sink.make(name, settings, options.folder).close()  # a wrong key is told here, not in a process of its own
+            sink.register(archive, name)
     service = Service(options.folder, deployment, options.site)
     if options.token_file is not None:
         try:
@@ -82,7 +85,15 @@ def run(options: Options) -> None:
         name="haidang-keeper",
         daemon=True,
     )
-    helper.start()
+    helpers = [helper]
+    if options.deployment.sinks:
+        helpers.append(
+            context.Process(
+                target=feeding.run, args=(options.folder, options.deployment.sinks), name="haidang-feeder", daemon=True
+            )
+        )
+    for process in helpers:
+        process.start()
     host, port = listener.getsockname()[:2]
     scheme = "https" if options.tls_certificate else "http"
     shown = f"[{host}]" if ":" in host else host
@@ -106,5 +117,6 @@ def run(options: Options) -> None:
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
-        helper.terminate()
-        helper.join(10)
+        for process in helpers:
+            process.terminate()
+            process.join(10)
