@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,6 +29,8 @@ def order_ranks(count: Any, probability: float, level: float = 0.95) -> tuple[np
         Number of independent samples, any shape.
     probability
         Of the quantile, between 0 and 1.
+    level
+        Least coverage.
 
     Examples
     --------
@@ -59,3 +61,60 @@ def wilson(share: Any, count: Any, level: float = 0.95) -> tuple[Floats, Floats]
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def effective_ranks(
+    probability: Any, variance: Any, count: Any, clusters: Any, level: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
+    """Return the range of probabilities that holds a quantile of weighted, clustered samples.
+
+    Order statistics for samples that are not independent (Korn and Graubard 1998, after Woodruff 1952): the variance
+    of the weighted share below the quantile gives an effective number of samples, reduced for the degrees of freedom
+    of the clusters; Clopper and Pearson's exact binomial limits for that number are the ranks. With `count`
+    independent samples of equal weight they are the ranks of `order_ranks` divided by `count`.
+
+    Parameters
+    ----------
+    probability
+        Of the quantile, any shape.
+    variance
+        Of the weighted share of samples at or below the estimated quantile.
+    count
+        Upper bound of the effective number: (sum w)**2 / sum w**2.
+    clusters
+        Effective number of clusters the variance was estimated from.
+    level
+        Coverage.
+
+    Returns
+    -------
+    Low and high probability, and the effective number of samples (before the degrees of freedom).
+
+    Examples
+    --------
+    >>> low, high, effective = effective_ranks(0.5, 0.25 / 100, 100, float('inf'))
+    >>> round(float(low) * 100, 1), round(float(high) * 100, 1), float(effective)
+    (39.8, 60.2, 100.0)
+    """
+    p, v, n, m = np.broadcast_arrays(*(np.asarray(x, float) for x in (probability, variance, count, clusters)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = np.minimum(np.where(v > 0, p * (1 - p) / v, np.inf), n)
+        held = effective * shrink(m, level)
+        tail = (1 - level) / 2
+        low = special.betaincinv(held * p, held * (1 - p) + 1, tail)
+        high = special.betaincinv(held * p + 1, held * (1 - p), 1 - tail)
+    return low, high, effective
+
+
+def shrink(clusters: Any, level: float = 0.95) -> Floats:
+    """Return (z / t)**2: what a variance estimated from few clusters is worth.
+
+    Examples
+    --------
+    >>> round(float(shrink(31.0)), 3), float(shrink(float('inf')))
+    (0.921, 1.0)
+    """
+    m = np.maximum(np.asarray(clusters, float), 1.5)
+    z = stats.norm.ppf((1 + level) / 2)
+    t = np.where(np.isinf(m), z, stats.t.ppf((1 + level) / 2, np.where(np.isinf(m), 1e9, m - 1)))
+    return np.asarray((z / t) ** 2)

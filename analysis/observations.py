@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from analysis.technology import BASIC, CLASSES
 from analysis.thresholds import Thresholds
-from archive.store import Snapshot
+from archive.frames import frame_from_lines, schema
+from archive.snapshot import Segment, Snapshot, read_segment
 from measurement.columns import area_column
 from measurement.kpi import KPIS
 from measurement.radio import PLMNS
@@ -116,7 +118,32 @@ def observe(frame: pl.DataFrame, layers: Sequence[str], zone: str, thresholds: T
     return named.select(*kept, hour, *(area_column(layer) for layer in layers), *values)
 
 
-def read_day(snapshot: Snapshot, day: str, zone: str, thresholds: Thresholds) -> pl.DataFrame:
+class DayRecords(NamedTuple):
+    """The records of one civil day, light enough to send to another process: segment files and hot blocks."""
+
+    day: str
+    segments: list[Segment]
+    blocks: list[bytes]
+    layers: list[str]
+
+    def frame(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Read the named archive columns."""
+        wanted = schema(self.layers)
+        parts = [pl.DataFrame(schema={name: wanted[name] for name in columns})]
+        parts += [read_segment(segment.path, columns, wanted) for segment in self.segments]
+        if self.blocks:
+            parts.append(frame_from_lines(b"\n".join(self.blocks), self.layers).select(columns))
+        return pl.concat(parts)
+
+
+def day_records(snapshot: Snapshot, day: str) -> DayRecords:
+    """Return what a snapshot holds of one civil day."""
+    segments = [segment for segment in snapshot.segments if segment.day == day]
+    blocks = list(snapshot.hot_blocks(day)) if day in snapshot.hot_counts else []
+    return DayRecords(day, segments, blocks, list(snapshot.layers))
+
+
+def read_day(records: DayRecords, zone: str, thresholds: Thresholds) -> pl.DataFrame:
     """Read one civil day of an archive as observations."""
-    columns = [*BASE_COLUMNS, *(area_column(layer) for layer in snapshot.layers)]
-    return observe(snapshot.frame(day, columns), snapshot.layers, zone, thresholds)
+    columns = [*BASE_COLUMNS, *(area_column(layer) for layer in records.layers)]
+    return observe(records.frame(columns), records.layers, zone, thresholds)

@@ -13,6 +13,9 @@ SCOPES = (AREA, BASE_STATION, GRID)
 """What a record may be left out of."""
 
 _EVERYWHERE = frozenset(SCOPES)
+KEPT = "kept"
+"""Said of records that no rule takes out."""
+
 _NOT_NETWORK = ("interrupted", "permission_denied", "method_unavailable")
 
 ACCURACY_AREA_M = 200.0
@@ -34,7 +37,7 @@ RULES: tuple[Rule, ...] = (
          pl.col("flags").list.len() > 0),
     Rule("not-limited-by-network", _EVERYWHERE, "docs/rating.md, cleaning: the instrument was the bottleneck", "D",
          pl.col("device_limited_by") != "network"),
-    Rule("instrument-failure", _EVERYWHERE, "docs/rating.md, cleaning: the test was stopped, the network did not fail", "D",
+    Rule("instrument-failure", _EVERYWHERE, "docs/rating.md, cleaning: the test was stopped, not the network", "D",
          pl.col("outcome_failure").is_in(_NOT_NETWORK)),
     Rule("server-busy", _EVERYWHERE, "docs/rating.md, cleaning: the server refused, the network did not fail", "D",
          pl.col("outcome_failure") == "server_busy"),
@@ -50,9 +53,9 @@ RULES: tuple[Rule, ...] = (
          pl.col("h3_cell").is_null()),
     Rule("position-inaccurate-200m", frozenset((AREA,)), "docs/rating.md, cleaning: 200 m for areas", "D",
          pl.col("position_accuracy_m") > ACCURACY_AREA_M),
-    Rule("position-inaccurate-50m", frozenset((BASE_STATION, GRID)), "docs/rating.md, cleaning: 50 m for base stations and grid", "D",
+    Rule("position-inaccurate-50m", frozenset((BASE_STATION, GRID)), "docs/rating.md, cleaning: 50 m for these", "D",
          pl.col("position_accuracy_m") > ACCURACY_PLACE_M),
-    Rule("no-base-station", frozenset((BASE_STATION,)), "docs/rating.md, cleaning: the registry knows no such station", "D",
+    Rule("no-base-station", frozenset((BASE_STATION,)), "docs/rating.md, cleaning: not in the registry", "D",
          pl.col("base_station_id").is_null()),
 )  # fmt: skip
 
