@@ -12,7 +12,7 @@ import polars as pl
 
 from analysis.judge import Scheme, judge
 from analysis.partition import KPI_IDS
-from analysis.tally import Rows
+from analysis.tally import Rows, take
 from analysis.technology import MOBILE
 
 Ints = npt.NDArray[np.int64]
