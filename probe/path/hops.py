@@ -18,7 +18,10 @@ LOSS_CERTAIN = 0.02
 RTT_MOST_MS = 100.0
 """A path is slow above this, and the segment that adds most of it is named."""
 RISE_SHARE = 0.4
-_SHARED = ipaddress.ip_network("100.64.0.0/10")
+_INNER_IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8")
+_INNER_IPV6 = ("fc00::/7", "fe80::/10", "::1/128")
+_INNER = tuple(ipaddress.ip_network(block) for block in (*_INNER_IPV4, *_INNER_IPV6))
+"""RFC 1918, 6598, 3927, 4193, 4291."""
 
 
 class Segment(StrEnum):
@@ -88,7 +91,7 @@ def is_operators(address: str) -> bool:
     (True, True, False)
     """
     ip = ipaddress.ip_address(address)
-    return ip.is_private or ip.is_link_local or (ip.version == 4 and ip in _SHARED)
+    return any(ip in block for block in _INNER)
 
 
 def network_of(address: str) -> str:
