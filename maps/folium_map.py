@@ -58,7 +58,7 @@ def build(
     west, east, south, north = box
     page = folium.Figure()
     chart = folium.Map(
-        location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, control_scale=True,
+        location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None,
         zoom_control="topright", zoomSnap=0.25, minZoom=3, maxZoom=18, worldCopyJump=False,
     )  # fmt: skip
     chart._id = NAME

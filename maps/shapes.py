@@ -65,7 +65,7 @@ def _points(geometries: list[MultiPolygon]) -> int:
 
 
 def shape(layer: Layer, point_limit: int = POINT_LIMIT) -> Shaped:
-    """Prepare a layer: one side of the antimeridian, valid, and simplified until at most `point_limit` points are left."""
+    """Prepare a layer: one side of the antimeridian, valid, simplified until at most `point_limit` points are left."""
     west = seam([x for area in layer.areas for x, _ in corners(area)])
     full = [_multi(area.polygons, west) for area in layer.areas]
     drawn, tolerance = full, 0.0

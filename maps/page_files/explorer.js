@@ -321,9 +321,13 @@
     haidang.events.addEventListener("language", () => { drawControls(); shown = null; labels?.remove(); layers.forEach((each) => each?.group.remove()); refresh(); });
     haidang.events.addEventListener("theme", () => { labels?.draw?.(); refresh(); });
 
+    drawControls(); // before the view is set: the controls decide how much room the map has
+    L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
+    map.attributionControl.setPrefix("Leaflet");
+    map.invalidateSize({ animate: false });
     const place = (state.at || "").split("/").map(Number);
     if (place.length === 3 && place.every(Number.isFinite)) map.setView([place[1], place[2]], place[0], { animate: false });
-    drawControls();
+    else map.fitBounds([[site.box[2], site.box[0]], [site.box[3], site.box[1]]], { animate: false, padding: [8, 8] });
     refresh().then(() => { farButtons(); document.documentElement.dataset.usable = String(Math.round(performance.now())); });
     haidang.change = change;
   }

@@ -94,7 +94,26 @@
 
   const receive = haidang.receive;
   haidang.receive = (key, value) => { receive(key, value); if (key === "language") begin(value); };
+  const hasText = (key) => key in texts[code];
+
+  /* Columns of findings whose names have a text get it; a new column shows its own name rather than nothing. */
+  const columnTitle = (column) => (hasText(`column.${column}`) ? t(`column.${column}`) : column.replaceAll("_", " "));
+
+  function cellText(column, value) {
+    if (value === null || value === undefined) return "–";
+    if (typeof value === "boolean") return t(value ? "word.yes" : "word.no");
+    if (typeof value === "number") {
+      if (column.endsWith("_ratio") || column.endsWith("_share") || column === "availability") return `${num(value * 100, 1)}%`;
+      return num(value, Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1);
+    }
+    if (/^\d{4}-\d{2}-\d{2}/.test(value)) return day(value);
+    if (column === "kpi") { const kpi = kpiOf(value); return kpi ? title(kpi) : value; }
+    if (column === "technology") return technology(value);
+    if (column === "operator") return operator(value);
+    return hasText(`word.${value}`) ? t(`word.${value}`) : value;
+  }
+
   Object.assign(haidang, {
-    t, num, figure, range, period, day, operator, technology, title, name, kpiOf, classOf, locale, language: () => code,
+    hasText, columnTitle, cellText, t, num, figure, range, period, day, operator, technology, title, name, kpiOf, classOf, locale, language: () => code,
   });
 })();

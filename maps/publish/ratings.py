@@ -16,7 +16,8 @@ SHARD = 32
 _WORDS = ("operator", "technology", "kpi", "statistic", "status", "grade", "period")
 _MAPPED = ("score", "median", "share")  # what colours a map; the pages hold every statistic
 _FIGURES = (
-    "value", "low", "high", "samples_count", "devices_count", "needed_count", "status", "grade", "rank_low", "rank_high",
+    "value", "low", "high", "samples_count", "devices_count", "needed_count", "status", "grade",
+    "rank_low", "rank_high",
 )  # fmt: skip
 
 

@@ -1,0 +1,79 @@
+/* The page of one base station: what is known of it, its ratings, its months. */
+"use strict";
+(() => {
+  const { el, t, hash, load, loadIf } = haidang;
+  const section = (title, ...content) => el("section", {}, el("h2", {}, title), ...content);
+
+  function identity(registry, index) {
+    const site = haidang.site();
+    const pairs = [
+      [t("operator.label"), registry.at("operator", index)],
+      [t("technology.label"), haidang.technology(registry.at("technology", index))],
+      [t("station.place"), `${haidang.num(registry.at("latitude", index), 5)}; ${haidang.num(registry.at("longitude", index), 5)}`],
+      [t("station.height"), registry.at("height", index) === null ? null : `${haidang.num(registry.at("height", index))}\u00a0m`],
+      [t("station.sectors"), (registry.at("azimuths", index) || []).map((azimuth) => `${haidang.num(azimuth)}°`).join(", ") || null],
+    ];
+    const at = `14/${registry.at("latitude", index)}/${registry.at("longitude", index)}`;
+    return el("div", { class: "facts" }, el("dl", {}, pairs.filter(([, value]) => value !== null).map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, value)))),
+      el("a", { href: `index.html#${new URLSearchParams({ over: "stations", at })}` }, t("area.on_map")), site.is_simulated ? null : null);
+  }
+
+  function ratingsTable(rows) {
+    const site = haidang.site();
+    const best = site.kpis.flatMap((kpi) => {
+      const found = rows.filter((row) => row.kpi === kpi.id && row.period === site.words.period[0] && ["score", "median", "share", "mean"].includes(row.statistic));
+      return [...new Set(found.map((row) => row.technology))].map((technology) => ({ kpi, ...(found.find((row) => row.technology === technology && row.statistic !== "mean") || found.find((row) => row.technology === technology)) }));
+    });
+    const columns = [
+      { key: "kpi", label: t("kpi.label"), isHeading: true, value: (row) => haidang.title(row.kpi), cell: (row) => haidang.title(row.kpi) },
+      { key: "technology", label: t("technology.label"), value: (row) => row.technology, cell: (row) => haidang.technology(row.technology) },
+      { key: "figure", label: t("station.value"), number: true, cell: (row) => (row.value === null || row.status === "insufficient"
+        ? (row.needed_count ? t("thin.needed", { count: haidang.num(row.needed_count) }) : t("thin.none"))
+        : el("span", {}, row.grade ? haidang.badge(row.grade, site.grades.indexOf(row.grade)) : null, " ", haidang.figure(row.kpi, row.value))) },
+      { key: "interval", label: t("facts.interval"), number: true, cell: (row) => haidang.range(row.kpi, row.low, row.high) },
+      { key: "samples", label: t("rank.samples"), number: true, value: (row) => row.samples_count, cell: (row) => haidang.num(row.samples_count) },
+      { key: "status", label: t("facts.status"), cell: (row) => (row.status ? t(`status.${row.status}`) : "–") },
+    ];
+    return haidang.sortable(t("station.caption"), columns, best);
+  }
+
+  function months(rows, kpiId) {
+    const site = haidang.site();
+    const words = site.words.period.filter((word) => word !== site.whole);
+    const points = rows.filter((row) => row.kpi === kpiId && words.includes(row.period) && row.value !== null && row.statistic !== "p10" && row.statistic !== "p90");
+    const groups = [...new Set(points.map((row) => row.technology))].map((technology) => ({
+      name: haidang.technology(technology),
+      points: points.filter((row) => row.technology === technology).map((row) => ({ ...row, x: words.indexOf(row.period) })).sort((a, b) => a.x - b.x),
+    }));
+    const kpi = haidang.kpiOf(kpiId);
+    return groups.length ? section(`${haidang.title(kpi)}: ${t("plot.months")}`, haidang.lines(t("plot.months"), kpi, groups, words.length, words.map((month, i) => [i, `${Number(month.slice(5))}/${month.slice(2, 4)}`]))) : null;
+  }
+
+  async function show() {
+    const site = haidang.site();
+    const content = document.getElementById("content");
+    const heading = document.getElementById("heading");
+    const wanted = hash.read().station;
+    const registry = haidang.has("stations") ? haidang.table(await load("stations")) : null;
+    let index = -1;
+    for (let i = 0; registry && i < registry.count; i += 1) if (registry.at("id", i) === wanted) index = i;
+    if (index < 0) {
+      heading.textContent = t("station.unknown");
+      content.replaceChildren(el("p", {}, el("a", { href: "index.html" }, t("area.back"))));
+      return;
+    }
+    heading.textContent = registry.at("name", index) || registry.at("id", index);
+    document.title = `${heading.textContent} – ${t("brand")}`;
+    const packed = await loadIf(`station-${Math.floor(index / site.shard)}`);
+    const rows = packed ? haidang.table(packed).rows((row) => row.index === index) : [];
+    content.replaceChildren(...[
+      section(t("station.identity"), identity(registry, index)),
+      section(t("area.figures"), rows.length ? ratingsTable(rows) : (site.computed.includes("bts_ratings") ? el("p", { class: "empty" }, t("thin.none")) : haidang.notComputed("haidang-analysis rate"))),
+      months(rows, "score"), months(rows, "downlink"), months(rows, "rsrp"),
+    ].filter(Boolean));
+    document.documentElement.dataset.ready = "1";
+  }
+
+  window.addEventListener("DOMContentLoaded", () => { show(); haidang.events.addEventListener("language", show); });
+  window.addEventListener("hashchange", show);
+})();
