@@ -18,10 +18,10 @@ from starlette.routing import Route as Door
 from starlette.staticfiles import StaticFiles
 
 from collector.replies import Problem, refuse
-from collector.routes import Route, health, pages, probes, records
+from collector.routes import Route, health, pages, probes, published, records
 from collector.service import Service
 
-ROUTES: tuple[Route, ...] = (*records.ROUTES, *probes.ROUTES, *health.ROUTES, *pages.ROUTES)
+ROUTES: tuple[Route, ...] = (*records.ROUTES, *probes.ROUTES, *published.ROUTES, *health.ROUTES, *pages.ROUTES)
 _LOG = logging.getLogger("collector")
 _HEADERS = {
     "x-content-type-options": "nosniff",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -28,10 +28,12 @@ from collector.intake import Batch
 from collector.limits import Limiter, Rate
 from collector.metrics import Metrics
 from collector.presence import Presence
+from collector.published import Participants
 from collector.replies import Problem
 from collector.ticket import Tickets, secret_of
 from collector.window import Window
 from measurement.errors import StorageError
+from measurement.geography import BaseStation, Layer, to_geojson
 from measurement.record import Record
 
 QUICK_BYTES = 64 << 10
@@ -84,6 +86,9 @@ class Service:
         self.by_ticket = Limiter(Rate(tickets / 60, tickets), self.monotonic)
         self.readers = ThreadPoolExecutor(2, thread_name_prefix="intake")
         self.queries = ThreadPoolExecutor(2, thread_name_prefix="query")
+        self.layers = self.archive.layers()
+        self.participants = Participants(lambda: Archive(folder), self.monotonic)
+        self._shapes: dict[str, dict[str, Any]] = {}
         self._admitting = threading.Lock()
         self._results: dict[str, tuple[tuple[int, int], pl.DataFrame]] = {}
         self._stored = (0.0, 0, 0)  # when looked at, hot rows, free bytes
@@ -175,6 +180,17 @@ class Service:
                 return None
             held = self._results[name] = (stamp, frame)
         return held[1]
+
+    def shapes(self, layer: Layer) -> dict[str, Any]:
+        """Return the GeoJSON geometry of each area of a layer."""
+        if layer.key not in self._shapes:
+            features = to_geojson(layer)["features"]
+            self._shapes[layer.key] = {f["properties"]["key"]: f["geometry"] for f in features}
+        return self._shapes[layer.key]
+
+    def base_stations(self) -> list[BaseStation]:
+        """Return the registry of base stations."""
+        return self.archive.base_stations()
 
     def journal_bytes(self) -> int:
         """Return the size of the catalogue and its write-ahead log."""

@@ -17,6 +17,7 @@ from collector.callers import address_of, identify
 from collector.replies import Problem
 from collector.routes import Parameter, Route
 from collector.service import Service
+from collector.tabular import integer, unknown_parameters
 from measurement.record import Key, Position, Text
 
 _KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
@@ -142,7 +143,8 @@ _COLUMNS = """p.probe_id, p.title,
 async def get_probes(request: Request, service: Service) -> Response:
     """Return probes by id, a page at a time."""
     identify(request, service, Role.READER)
-    limit = _integer(request, "limit", 100, 1, 1000)
+    unknown_parameters(request, ("limit", "after"))
+    limit = integer(request, "limit", 100, 1, 1000)
     after = request.query_params.get("after", "")
     service.presence.flush()
     rows = service.archive.connection.execute(
@@ -195,19 +197,6 @@ async def delete_probe_token(request: Request, service: Service) -> Response:
 
 def _json(content: object, status: int = 200) -> Response:
     return Response(answer(content), status, media_type="application/json")
-
-
-def _integer(request: Request, name: str, default: int, low: int, high: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    try:
-        value = int(text)
-    except ValueError:
-        raise Problem("parameter-invalid", f"{name}: Invalid number {text[:40]!r}.") from None
-    if not low <= value <= high:
-        raise Problem("parameter-invalid", f"{name}: Invalid number {value}. {low} to {high}.")
-    return value
 
 
 _ID = Parameter("probe_id", "path", {"type": "string"}, "the probe", True)
