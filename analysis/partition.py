@@ -28,9 +28,9 @@ class Partial(NamedTuple):
     """What one day says. Code columns index the name lists.
 
     `area_rows` has day (since 1970), device and operator (hashes), technology (index in MOBILE), h3_cell (resolution
-    9), tests_count, is_simulated, one column of area indices for each layer, and one column of codes for each KPI.
-    `station_rows` has station (a hash) in place of cell and areas. `exclusions` has scope, reason, count.
-    `operators` and `stations` have name and hash.
+    9), is_precise (good enough for the grid), tests_count, is_simulated, one column of area indices for each layer, and
+    one column of codes for each KPI. `station_rows` has station (a hash) in place of cell and areas. `exclusions` has
+    scope, reason, count. `operators` and `stations` have name and hash.
     """
 
     area_rows: pl.DataFrame
@@ -154,6 +154,8 @@ def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int
     shared = ("day", "device", "operator", "technology")
     place = {name: inside[name].to_numpy() for name in shared}
     place["h3_cell"] = parent_cell(inside["h3_cell"].to_numpy(), 9)
+    precise = marked[rules.GRID]["reason"].filter(marked[rules.AREA]["reason"] == rules.KEPT) == rules.KEPT
+    place["is_precise"] = precise.to_numpy()
     for layer, areas in layers.items():
         place[area_column(layer)] = _indices(inside[area_column(layer)], areas, pl.UInt16, NO_AREA)
     station = {name: matched[name].to_numpy() for name in (*shared, "station")}

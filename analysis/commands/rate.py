@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import polars as pl
 
+from analysis import grid, series, tables, thresholds
 from analysis import rate as rating
-from analysis import tables, thresholds
 from analysis.executors import executor
 from archive.store import Archive
 
@@ -33,10 +33,11 @@ def progress(what: str, done: int, total: int) -> None:
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 512), help="Processes on this machine.")
 @click.option("--cluster", help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")
 @click.option("--months/--no-months", default=True, show_default=True, help="Also rate each month by itself.")
+@click.option("--maps/--no-maps", default=True, show_default=True, help="Also make hexagons, series, distributions.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a row.")
 def command(
     path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int,
-    cluster: str | None, months: bool, as_json: bool,
+    cluster: str | None, months: bool, maps: bool, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Rate areas, base stations and operators; write the tables into the archive.
 
@@ -53,6 +54,10 @@ def command(
             "bts_ratings": rating.rate_base_stations(ready, limits, owners, pool, progress),
             "exclusions": rating.exclusions(ready),
         }
+        if maps:
+            written["hexagons"] = grid.hexagons(ready, limits, pool, progress)
+            written["series"] = series.series(ready, pool, progress)
+            written["histograms"] = series.histograms(ready)
         rating.write(archive, written)
         layers = archive.layers()
     shown = written["area_ratings"].filter(

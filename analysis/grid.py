@@ -1,0 +1,112 @@
+"""Hexagons: medians and tenth percentiles of H3 cells, without weights, with the evidence floor of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from analysis import results
+from analysis.executors import each
+from analysis.partition import parent_cell
+from analysis.quantisation import MISSING, SCALES, SHARES
+from analysis.rate import Progress, Ready, silent
+from analysis.results import ALL, INSUFFICIENT, RATED, WHOLE
+from analysis.technology import MOBILE
+from analysis.thresholds import Minimum, Thresholds
+
+KPIS = ("downlink", "uplink", "latency", "jitter", "loss", "access_failure", "coverage_share", "rsrp", "rsrq", "sinr")
+"""KPIs that are drawn on hexagons."""
+
+RESOLUTIONS = (8, 9)
+
+
+class GridTask(NamedTuple):
+    """One KPI at one resolution over all partials."""
+
+    paths: list[Path]
+    kpi: str
+    resolution: int
+    minimum: Minimum
+
+
+def judge_cells(task: GridTask) -> pl.DataFrame:
+    """Return the hexagons of a task; operator is still a hash, null for all together."""
+    kpi = task.kpi
+    rows = (
+        pl.scan_ipc([path / "area_rows.arrow" for path in task.paths], glob=False)
+        .filter(pl.col("is_precise") & (pl.col(kpi) != MISSING))
+        .select("h3_cell", "operator", "technology", "device", "tests_count", "is_simulated", pl.col(kpi).alias("code"))
+        .collect()
+    )
+    if task.resolution != 9:
+        rows = rows.with_columns(pl.Series("h3_cell", parent_cell(rows["h3_cell"].to_numpy(), task.resolution)))
+    frames = []
+    for by_operator, by_technology in product((False, True), repeat=2):
+        keys = ["h3_cell", *["operator"] * by_operator, *["technology"] * by_technology]
+        grouped = rows.group_by(keys).agg(
+            (pl.col("code").mean() if kpi in SHARES else pl.col("code").median()).floor().cast(pl.UInt16).alias("code"),
+            pl.col("code").quantile(0.1, "lower").cast(pl.UInt16).alias("low_code"),
+            pl.col("tests_count").sum().cast(pl.Int64).alias("samples_count"),
+            pl.col("device").n_unique().cast(pl.Int64).alias("devices_count"),
+            pl.col("is_simulated").any(),
+        )
+        frames.append(
+            grouped.with_columns(
+                pl.col("operator") if by_operator else pl.lit(None, pl.UInt64).alias("operator"),
+                pl.col("technology") if by_technology else pl.lit(None, pl.UInt8).alias("technology"),
+            ).select(sorted([*grouped.columns, *{"operator", "technology"} - set(grouped.columns)]))
+        )
+    return _finish(pl.concat(frames), task)
+
+
+def _finish(frame: pl.DataFrame, task: GridTask) -> pl.DataFrame:
+    centres = SCALES[task.kpi].centres
+    p10 = np.full(len(frame), np.nan) if task.kpi in SHARES else centres[frame["low_code"].to_numpy()]
+    missing = pl.max_horizontal(
+        task.minimum.samples - pl.col("samples_count"), task.minimum.devices - pl.col("devices_count"), pl.lit(0)
+    )
+    return frame.with_columns(
+        pl.Series("value", centres[frame["code"].to_numpy()]),
+        pl.Series("p10", p10).fill_nan(None),
+        pl.lit(task.resolution, pl.Int64).alias("resolution"),
+        pl.lit(task.kpi).alias("kpi"),
+        missing.cast(pl.Int64).alias("needed_count"),
+        pl.when(missing > 0).then(pl.lit(INSUFFICIENT)).otherwise(pl.lit(RATED)).alias("status"),
+    ).drop("code", "low_code")
+
+
+def hexagons(ready: Ready, thresholds: Thresholds, pool: Executor, progress: Progress = silent) -> pl.DataFrame:
+    """Return the `hexagons` table."""
+    paths = [task.target for task in ready.tasks]
+    minimum = thresholds.minimum_of("cell")
+    tasks = (
+        [GridTask(paths, kpi, resolution, minimum) for kpi, resolution in product(KPIS, RESOLUTIONS)] if paths else []
+    )
+    done = iter(range(1, len(tasks) + 1))
+    frames = each(pool, judge_cells, tasks, lambda: progress("hexagons", next(done), len(tasks)))
+    if not frames:
+        return pl.DataFrame(schema=results.schema("hexagons"))
+    operators: dict[int | None, str] = {number: name for name, number in ready.operators.items()}
+    technologies: dict[int | None, str] = dict(enumerate(MOBILE))
+    named = pl.concat(frames).with_columns(
+        pl.col("h3_cell").map_batches(_hexadecimal, return_dtype=pl.String),
+        _name("operator", operators),
+        _name("technology", technologies),
+        pl.lit(WHOLE).alias("period"),
+    )
+    return results.shape("hexagons", named).sort("resolution", "kpi", "operator", "technology", "h3_cell")
+
+
+def _name(column: str, names: dict[int | None, str]) -> pl.Expr:
+    return pl.col(column).replace_strict(names, default=ALL, return_dtype=pl.String).fill_null(ALL)
+
+
+def _hexadecimal(cells: pl.Series) -> pl.Series:
+    unique: Sequence[int] = cells.unique().to_list()
+    return cells.replace_strict({cell: f"{cell:x}" for cell in unique}, return_dtype=pl.String)
