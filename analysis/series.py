@@ -187,7 +187,7 @@ def _hours(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def histograms(ready: Ready) -> pl.DataFrame:
-    """Return the `histograms` table: the distribution of each KPI's collapsed values in each area, all days together."""
+    """Return the `histograms` table: how each KPI's collapsed values spread in each area, all days together."""
     parts = []
     for layer, areas in ready.layers.items():
         column = area_column(layer)
