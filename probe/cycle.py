@@ -25,6 +25,8 @@ from measurement.record import (
     Network,
     Outcome,
     Record,
+    Responsiveness,
+    ResponsivenessResult,
     Server,
     Throughput,
 )
@@ -32,9 +34,10 @@ from measurement.vocabulary import Failure, LatencyMethod, Mode, Operation, Stat
 from probe import methods
 from probe.failures import NetworkFailure
 from probe.inquiry import PeerAnswer, inquire
-from probe.latency import EchoPlan, Endpoint, echo
+from probe.latency import Echoes, EchoPlan, Endpoint, collect, summarise
 from probe.limits.device import DeviceMeter
 from probe.limits.interface import interface_of, local_address
+from probe.responsiveness import responsiveness
 from probe.surroundings import Surroundings
 from probe.target import Target, resolve
 from probe.throughput.plan import Direction, Listener, Measured, Method, Plan, Progress
@@ -112,6 +115,7 @@ class _Run:
         self.surroundings, self.clocks = surroundings, clocks
         self.failure: NetworkFailure | None = None
         self.latencies: dict[str, LatencyResult] = {}
+        self.responsive: dict[str, ResponsivenessResult] = {}
         self.measured: dict[Direction, Measured] = {}
         self.access: Access | None = None
         self.peer: PeerAnswer | None = None
@@ -163,26 +167,26 @@ class _Run:
         path = self.target.path + "/healthz"
         return method, Endpoint(address[0], address[1], path=path, is_tls=self.target.is_tls)
 
-    def _echo(self, duration_s: float, stop: threading.Event | None = None) -> LatencyResult | None:
+    def _echo(self, duration_s: float, stop: threading.Event | None = None) -> Echoes | None:
         method, endpoint = self._endpoint()
         plan = EchoPlan(
             duration_s=duration_s, interval_s=ECHO_INTERVAL_S, timeout_s=min(2.0, self.cycle.plan.timeout_s)
         )
         try:
-            return echo(method, endpoint, plan, stop)
+            return collect(method, endpoint, plan, stop)
         except OSError:
             return None  # no socket for this method: absent, as if it was not asked for
 
     def _idle(self) -> None:
         if self.cycle.idle_s <= 0:
             return
-        result = self._echo(self.cycle.idle_s)
-        if result is not None and result.received_count == 0 and result.method is LatencyMethod.STAMP:
+        echoes = self._echo(self.cycle.idle_s)
+        if echoes is not None and echoes.method is LatencyMethod.STAMP and not summarise(echoes).received_count:
             # UDP is blocked on the way, or the reflector is: TCP still tells a latency, and no loss is made up.
             self.peer = None if self.peer is None else self.peer._replace(stamp_port=None)
-            result = self._echo(self.cycle.idle_s)
-        if result is not None:
-            self.latencies["idle"] = result
+            echoes = self._echo(self.cycle.idle_s)
+        if echoes is not None:
+            self.latencies["idle"] = summarise(echoes)
 
     def _phase(self, direction: Direction, measure: Method) -> None:
         plan = self._plan(direction)
@@ -193,11 +197,14 @@ class _Run:
         try:
             measured = measure(direction, self.target, plan, loaded.listen(self.listener))
         finally:
-            result = loaded.stop()
+            echoes = loaded.stop()
         self.device.end(self.cycle.method, direction, self.target, measured, plan)
         self.measured[direction] = measured
-        if result is not None:
-            self.latencies[direction.value] = result
+        if echoes is not None:
+            self.latencies[direction.value] = summarise(echoes)
+            rpm = responsiveness(echoes)
+            if rpm is not None:
+                self.responsive[direction.value] = rpm
         if measured.failure is not None:
             self._note(measured.failure)
 
@@ -235,6 +242,7 @@ class _Run:
             network=self._network(),
             latency=Latency(**self.latencies) if self.latencies else None,
             throughput=Throughput(**results) if results else None,
+            responsiveness=Responsiveness(**self.responsive) if self.responsive else None,
             access=self.access,
             server=self._server(),
             device=self.device.device(),
@@ -262,11 +270,11 @@ class _Run:
 class _Loaded:
     """Echoes while a phase is past its warm-up, in a thread that ends with it."""
 
-    def __init__(self, run_echo: Callable[[float, threading.Event | None], LatencyResult | None], plan: Plan) -> None:
+    def __init__(self, run_echo: Callable[[float, threading.Event | None], Echoes | None], plan: Plan) -> None:
         self._run_echo, self._plan = run_echo, plan
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._result: LatencyResult | None = None
+        self._result: Echoes | None = None
 
     def listen(self, listener: Listener) -> Listener:
         """Return a listener that starts the echoes when the line is warm."""
@@ -282,8 +290,8 @@ class _Loaded:
     def _run(self) -> None:
         self._result = self._run_echo(self._plan.duration_s + 2 * self._plan.pretest_s, self._stop)
 
-    def stop(self) -> LatencyResult | None:
-        """End the echoes and return their figures, None where the phase never was warm."""
+    def stop(self) -> Echoes | None:
+        """End the echoes and return them, None where the phase never was warm."""
         self._stop.set()
         if self._thread is None:
             return None
