@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-Reals = npt.NDArray[np.floating[Any]]
+Reals = npt.NDArray[np.float64]
 
 CENTRE = (106.6, 20.85)
 """Longitude and latitude of the origin in degrees: the middle of the merged city."""
