@@ -16,9 +16,9 @@ from probe.ndt7 import spec
 from probe.ndt7.frames import Close, FrameError, Message, Opcode, Reader, close, frame, head
 from probe.ndt7.handshake import accept
 from probe.ndt7.model import AppInfo, ConnectionInfo, Measurement, TCPInfo, encode
+from probe.ndt7.tcp_counters import read_tcp_counters
 from probe.peer.connection import BadRequest, PeerConnection, Request
 from probe.peer.payload import send
-from probe.throughput.tcp import read_tcp_counters
 
 WAKE_S = 0.1
 LINGER_S = 2.0
@@ -216,18 +216,6 @@ def _endpoint(address: tuple[str, int]) -> str:
 def _tcp_info(sock: socket.socket, elapsed: int, received: int | None) -> TCPInfo | None:
     """Read the kernel's counters; where it has none, an upload's clients still need the bytes that came."""
     known = read_tcp_counters(sock)
-    if not known:
-        return None if received is None else TCPInfo(BytesReceived=received, ElapsedTime=elapsed)
-    return TCPInfo(
-        BusyTime=known["busy_time"],
-        BytesAcked=known["bytes_acked"],
-        BytesReceived=known["bytes_received"],
-        BytesSent=known["bytes_sent"],
-        BytesRetrans=known["bytes_retrans"],
-        ElapsedTime=elapsed,
-        MinRTT=known["min_rtt"],
-        RTT=known["rtt"],
-        RTTVar=known["rttvar"],
-        RWndLimited=known["rwnd_limited"],
-        SndBufLimited=known["sndbuf_limited"],
-    )
+    if known:
+        return TCPInfo(ElapsedTime=elapsed, **known)
+    return None if received is None else TCPInfo(BytesReceived=received, ElapsedTime=elapsed)
