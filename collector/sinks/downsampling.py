@@ -16,8 +16,7 @@ data = from(bucket: "{fine}")
       or r._field == "throughput_uplink_goodput_bps"
       or r._field == "latency_idle_rtt_median_ms"
       or r._field == "latency_idle_loss_ratio")
-  |> group(columns: ["_measurement", "_field", "areas_communes_2025", "network_operator", "network_technology",
-      "is_simulated"])
+  |> drop(columns: ["probe_id", "mode"])
 
 data
   |> aggregateWindow(every: 1h, fn: mean, createEmpty: false, timeSrc: "_start")

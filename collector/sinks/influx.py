@@ -29,8 +29,6 @@ from measurement.errors import ConfigError, DeliveryError
 LINES_A_WRITE = 10_000
 """InfluxDB's own advice is 5,000 to 10,000 lines a request; more only makes a retry dearer."""
 
-_IS_GONE_FOR_NOW = (408, 429, 500, 502, 503, 504)
-
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The table `[sinks.influx]`. The token comes from `token_file` or the environment, never from the table."""
@@ -149,11 +147,14 @@ class InfluxSink:
         try:
             return call()
         except ApiException as error:
-            after = (error.headers or {}).get("Retry-After") if error.status in _IS_GONE_FOR_NOW else None
-            reason = f"InfluxDB answers {error.status}: {_reason(error)}"
-            raise DeliveryError(reason, float(after) if after and after.isdigit() else None) from None
+            raise DeliveryError(f"InfluxDB answers {error.status}: {_reason(error)}", _retry_after(error)) from None
         except (HTTPError, OSError) as error:
             raise DeliveryError(f"InfluxDB at {self._settings.url} is not reached: {type(error).__name__}") from None
+
+
+def _retry_after(error: ApiException) -> float | None:
+    asked = str(error.headers.get("Retry-After", "")) if error.headers else ""
+    return float(asked) if asked.isdigit() else None
 
 
 def _reason(error: ApiException) -> str:
@@ -161,4 +162,3 @@ def _reason(error: ApiException) -> str:
         return str(msgspec.json.decode(error.body or b"")["message"])[:300]
     except (msgspec.MsgspecError, KeyError, TypeError):
         return str(error.reason)
-

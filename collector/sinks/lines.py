@@ -35,8 +35,16 @@ FIELDS: tuple[str, ...] = tuple(
 )
 RATING_TAGS = ("layer", "area", "operator", "technology", "kpi", "statistic", "status", "grade")
 RATING_FIELDS = (
-    "value", "low", "high", "samples_count", "devices_count", "effective_count", "needed_count", "rank_low", "rank_high",
-)  # fmt: skip
+    "value",
+    "low",
+    "high",
+    "samples_count",
+    "devices_count",
+    "effective_count",
+    "needed_count",
+    "rank_low",
+    "rank_high",
+)
 
 
 def _tag(name: str, dtype: pl.DataType) -> pl.Expr:
