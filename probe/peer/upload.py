@@ -14,6 +14,7 @@ import time
 from http import HTTPStatus
 
 from probe.peer.connection import BadRequest, PeerConnection, Request
+from probe.throughput.tcp import Ahead
 
 LINE_SECONDS = 0.025
 """Half a slice: two lines a slice make the cut between slices exact."""
@@ -35,7 +36,7 @@ def upload(connection: PeerConnection, request: Request) -> None:
     connection.set_time_limit(LINE_SECONDS)
     sock, scratch = connection.socket, bytearray(PIECE_BYTES)
     flags = 0 if isinstance(sock, ssl.SSLSocket) else DISCARD
-    peer = connection.peer
+    peer, ahead = connection.peer, Ahead(sock)
     counter = peer.metrics.bytes.labels("uplink")
     started = told = arrived = time.monotonic()
     spent = 0
@@ -55,7 +56,7 @@ def upload(connection: PeerConnection, request: Request) -> None:
             counter.inc(received - spent)
             is_allowed = peer.admission.spend(connection.lease, received - spent)
             spent = received
-            _tell(sock, received)
+            _tell(sock, min(length, received + ahead.held_bytes()))
             if not is_allowed:
                 break
     counter.inc(received - spent)

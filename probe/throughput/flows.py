@@ -9,10 +9,11 @@ import sys
 from measurement.vocabulary import Failure, Operation
 from probe.failures import NetworkFailure
 from probe.throughput.series import Series
+from probe.throughput.tcp import Ahead
 
 PIECE_BYTES = 1024 * 1024
-UNSENT_BYTES = 512 * 1024
-"""Unsent bytes the kernel may hold for a stream: what a stop throws away, and what it cannot take back."""
+UNSENT_BYTES, UNSENT_S = 64 * 1024, 0.02
+"""Unsent bytes the kernel may hold for a stream, at least, and in time: more would only wait, and starve none."""
 LONGEST_LINE = 64
 TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -29,6 +30,7 @@ class Inflow:
         self.series = Series()
         self.moved = self.received = len(ahead)
         self._length = length
+        self._ahead = Ahead(sock)
         self._is_tls = isinstance(sock, ssl.SSLSocket)
         can_discard = sys.platform == "linux" and not self._is_tls and not portable
         self._flags = socket.MSG_TRUNC if can_discard else 0
@@ -59,9 +61,12 @@ class Inflow:
         self.moved = self.received
         return taken
 
+    def expect(self, rate_bps: float) -> None:
+        """Nothing: the peer sends as it can."""
+
     def note(self, now: float) -> None:
         """Add a point to the series; right after `pump` it is exact."""
-        self.series.add(now, self.received)
+        self.series.add(now, self.received + self._ahead.held_bytes())
 
     @property
     def is_done(self) -> bool:
@@ -80,9 +85,9 @@ class Outflow:
 
     def __init__(self, sock: socket.socket, length: int, portable: bool = False) -> None:
         sock.setblocking(False)
-        if sys.platform in ("linux", "darwin"):
-            sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self.socket = sock
+        self._unsent = 0
+        self.expect(0.0)
         self.series = Series()
         self.moved = 0
         self._length = length
@@ -113,6 +118,13 @@ class Outflow:
             pass
         self.listen()
         return sent
+
+    def expect(self, rate_bps: float) -> None:
+        """Let the kernel hold as much unsent as the stream's rate needs between two turns of the loop."""
+        unsent = max(UNSENT_BYTES, round(rate_bps / 8 * UNSENT_S))
+        if unsent > 1.5 * self._unsent and sys.platform in ("linux", "darwin"):
+            self.socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent)
+            self._unsent = unsent
 
     def listen(self) -> None:
         """Read the peer's counts."""

@@ -177,6 +177,12 @@ class _Phase:
         return sum(flow.moved for flow in self.flows)
 
     @property
+    def _bytes_used(self) -> int:
+        """What the test cost: what arrived, or what was sent, retransmissions too, without what never left."""
+        sent = sum(state.bytes_sent for state in self.tcp)
+        return sent if self.direction is Direction.UPLINK and sent else self._moved
+
+    @property
     def _arrived(self) -> int:
         return sum(flow.series.counts[-1] for flow in self.flows if flow.series.counts)
 
@@ -191,6 +197,8 @@ class _Phase:
         if self.last_stream_s == 0.0:
             self.last_stream_s = end
         recent = rate_bps(series, end - max(0.05, self.rtt_s), end) or 0.0
+        for flow in self.flows:
+            flow.expect(recent)
         wanted = self.plan.stream_count or pretest.stream_count(recent)
         if wanted > len(self.flows) and now - self.began < self.plan.pretest_s:
             self._add_streams(wanted)
@@ -206,7 +214,8 @@ class _Phase:
         if end is None:
             return None
         span = end - self.main_s
-        if span >= self.plan.duration_s or now - self.began >= self.plan.duration_s + 2 * self.plan.pretest_s:
+        # From the first byte, warm-up included: BBR pauses to probe the round trip 10 s after a connection began.
+        if now - self.began >= self.plan.duration_s:
             return _Stop(StopReason.TIME)
         if self.plan.is_thorough or span < LEAST_MAIN_S or end - self.judged_at < 4 * SLICE_S:
             return None
@@ -258,7 +267,7 @@ class _Phase:
             goodput_bps=goodput,
             low_bps=None if interval is None else max(0.0, goodput - interval.half * per_second),
             high_bps=None if interval is None else goodput + interval.half * per_second,
-            bytes_count=self._moved,
+            bytes_count=self._bytes_used,
             duration_ms=(end - start) * 1000,
             warmup_ms=(start - first) * 1000,
             stream_count=len(self.flows),

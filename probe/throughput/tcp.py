@@ -4,55 +4,77 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from typing import NamedTuple
 
-_SIZE = 232
-_MIN_RTT_US = 148
+_RCV_MSS, _RTT_US = 20, 68
+_BYTES_RECEIVED, _MIN_RTT_US, _DATA_SEGS_IN = 128, 148, 152
+_BUSY_US, _RWND_LIMITED_US = 168, 176
 _BYTES_SENT, _BYTES_RETRANS = 200, 208
-_RTT_US = 68
+_SIZE = 216
+_SO_MEMINFO = 55
+_HAS_TCP_INFO = sys.platform == "linux" and hasattr(socket, "TCP_INFO")
 
 
 class TcpState(NamedTuple):
-    """Round trips and retransmissions of one connection; absent where the system does not tell."""
+    """Round trips, retransmissions and waits of one connection; absent where the system does not tell."""
 
     rtt_min_ms: float | None = None
     rtt_ms: float | None = None
     bytes_sent: int = 0
     bytes_retransmitted: int = 0
+    busy_us: int = 0
+    window_limited_us: int = 0
+
+
+def _info(sock: socket.socket) -> bytes | None:
+    if not _HAS_TCP_INFO:
+        return None
+    try:
+        data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    except OSError:
+        return None
+    return data if len(data) >= _SIZE else None
 
 
 def read_tcp_state(sock: socket.socket) -> TcpState:
     """Read TCP_INFO; an empty state where there is none."""
-    if not hasattr(socket, "TCP_INFO"):
+    data = _info(sock)
+    if data is None:
         return TcpState()
-    try:
-        data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    except OSError:
-        return TcpState()
-    if len(data) < _BYTES_RETRANS + 8:
-        return TcpState()
-    (min_rtt,) = struct.unpack_from("=I", data, _MIN_RTT_US)
-    (rtt,) = struct.unpack_from("=I", data, _RTT_US)
+    (least,), (rtt,) = struct.unpack_from("=I", data, _MIN_RTT_US), struct.unpack_from("=I", data, _RTT_US)
     sent, again = struct.unpack_from("=QQ", data, _BYTES_SENT)
-    least = None if min_rtt in (0, 0xFFFFFFFF) else min_rtt / 1000
-    return TcpState(least, rtt / 1000 if rtt else None, sent, again)
+    busy, limited = struct.unpack_from("=QQ", data, _BUSY_US)
+    is_known = least not in (0, 0xFFFFFFFF)
+    return TcpState(least / 1000 if is_known else None, rtt / 1000 if rtt else None, sent, again, busy, limited)
 
 
-# u32 and u64 fields by name, for those who pass the kernel's counters on (ndt7's measurement message).
-_COUNTERS = {"rtt": (_RTT_US, "=I"), "rttvar": (72, "=I"), "min_rtt": (_MIN_RTT_US, "=I")}
-_COUNTERS |= {"bytes_acked": (120, "=Q"), "bytes_received": (128, "=Q"), "busy_time": (168, "=Q")}
-_COUNTERS |= {"rwnd_limited": (176, "=Q"), "sndbuf_limited": (184, "=Q")}
-_COUNTERS |= {"bytes_sent": (_BYTES_SENT, "=Q"), "bytes_retrans": (_BYTES_RETRANS, "=Q")}
+class Ahead:
+    """Bytes that have arrived behind a hole: TCP holds them until the missing segment comes.
 
+    An application sees nothing, then a burst; the line never paused. The kernel counts data segments as they arrive
+    (`tcpi_data_segs_in`), so bytes held = segments x segment size - bytes in order. Duplicates would add up: whenever
+    the receive memory is empty nothing is held, and the count starts anew.
+    """
 
-def read_tcp_counters(sock: socket.socket) -> dict[str, int]:
-    """Read the counters by the kernel's names, times in microseconds; empty where the system has none."""
-    if not hasattr(socket, "TCP_INFO"):
-        return {}
-    try:
-        data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    except OSError:
-        return {}
-    if len(data) < _BYTES_RETRANS + 8:
-        return {}
-    return {name: int(struct.unpack_from(kind, data, offset)[0]) for name, (offset, kind) in _COUNTERS.items()}
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._surplus = 0
+
+    def held_bytes(self) -> int:
+        """Return the bytes held now; call it when everything in order has been read. 0 where the system does not tell."""
+        data = _info(self._socket)
+        if data is None:
+            return 0
+        (size,), (segments,) = struct.unpack_from("=I", data, _RCV_MSS), struct.unpack_from("=I", data, _DATA_SEGS_IN)
+        (in_order,) = struct.unpack_from("=Q", data, _BYTES_RECEIVED)
+        surplus = segments * size - in_order
+        if self._memory() == 0:
+            self._surplus = surplus
+        return max(0, surplus - self._surplus)
+
+    def _memory(self) -> int:
+        try:
+            return int(struct.unpack_from("=I", self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[0])
+        except (OSError, struct.error):
+            return 0

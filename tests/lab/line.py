@@ -1,0 +1,203 @@
+"""The truth lab: a line whose rate, round trip and loss are known, between two network namespaces.
+
+    with line(rate_bps=50e6, rtt_ms=40, loss=0.001) as lab:
+        lab.run("probe", ["ping", "-c", "3", lab.peer_address])
+
+probe ──veth, tbf── middle ──(TUN relay, delay)── peer. Without delay the veth goes straight to the peer. The rate is
+shaped by `tbf` where packets leave for the shaped link, loss is nftables' at random where they arrive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+RELAY = Path(__file__).with_name("relay.py")
+PAYLOAD_SHARE = 1448 / 1514
+"""TCP payload of a full frame over what the shaper counts of it: Ethernet 14, IPv4 20, TCP with timestamps 32 bytes."""
+LEAST_BURST = 3_200
+PROBE, PEER, MIDDLE_NEAR, MIDDLE_FAR = "198.18.0.1", "198.18.1.1", "198.18.0.2", "198.18.1.2"  # RFC 2544's own range
+_numbers = itertools.count()
+
+
+@dataclass
+class Lab:
+    """A line that stands. Truth is `goodput_bps`: what TCP can carry of the shaped rate."""
+
+    name: str
+    downlink_bps: float
+    uplink_bps: float
+    rtt_ms: float
+    loss: float
+    peer_address: str = PEER
+    probe_address: str = PROBE
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def namespace(self, end: str) -> str:
+        """Return the namespace of an end: `probe`, `middle` or `peer`."""
+        return f"{self.name}-{end}"
+
+    def goodput_bps(self, direction: str = "downlink") -> float:
+        """Return the true goodput of a direction."""
+        return (self.downlink_bps if direction == "downlink" else self.uplink_bps) * PAYLOAD_SHARE
+
+    def run(self, end: str, command: Sequence[str], timeout: float = 60, **options: object) -> str:
+        """Run a command at one end and return what it printed."""
+        whole = ["ip", "netns", "exec", self.namespace(end), *map(str, command)]
+        done = subprocess.run(whole, capture_output=True, text=True, timeout=timeout, check=False, **options)  # type: ignore[call-overload]
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(whole)} ended with {done.returncode}: {done.stderr.strip()}")
+        return str(done.stdout)
+
+    run_in = run
+
+    def start(self, end: str, command: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
+        """Start a command at one end; it is ended with the line."""
+        whole = ["ip", "netns", "exec", self.namespace(end), *map(str, command)]
+        process = subprocess.Popen(whole, **options)  # type: ignore[call-overload]
+        self._processes.append(process)
+        return process  # type: ignore[no-any-return]
+
+    def stop(self) -> None:
+        """End what was started and take the line down."""
+        for process in reversed(self._processes):
+            with contextlib.suppress(OSError):
+                process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            for stream in (process.stdout, process.stderr, process.stdin):
+                if stream is not None:
+                    stream.close()
+        for end in ("probe", "middle", "peer"):
+            subprocess.run(["ip", "netns", "del", self.namespace(end)], capture_output=True, check=False)
+
+
+def missing() -> str | None:
+    """Return what keeps the lab from standing here, by name; None where nothing does."""
+    if sys.platform != "linux":
+        return "the lab needs Linux"
+    for program in ("ip", "tc", "nft", "ethtool"):
+        if shutil.which(program) is None:
+            return f"the lab needs {program}"
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    if not os.path.exists("/dev/net/tun"):
+        return "the lab needs /dev/net/tun"
+    name = f"hd{os.getpid()}-try"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    return None if made.returncode == 0 else f"the lab needs network namespaces: {made.stderr.strip()}"
+
+
+def require() -> None:
+    """Skip by name where the lab cannot stand; fail where it must (HAIDANG_REQUIRE_SERVERS=1)."""
+    why = missing()
+    if why is None:
+        return
+    if os.environ.get("HAIDANG_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"{why}; HAIDANG_REQUIRE_SERVERS=1 makes that a failure")
+    pytest.skip(why)
+
+
+@contextlib.contextmanager
+def line(
+    rate_bps: float = 0.0,
+    rtt_ms: float = 0.0,
+    loss: float = 0.0,
+    *,
+    downlink_bps: float | None = None,
+    uplink_bps: float | None = None,
+    burst_ms: float = 1.0,
+    buffer_ms: float = 60.0,
+) -> Iterator[Lab]:
+    """Set a line up and take it down. A rate of 0 is not shaped; `burst_ms` is the shaper's bucket at its rate."""
+    lab = Lab(
+        f"hd{os.getpid()}n{next(_numbers)}",
+        rate_bps if downlink_bps is None else downlink_bps,
+        rate_bps if uplink_bps is None else uplink_bps,
+        rtt_ms,
+        loss,
+    )
+    try:
+        _set_up(lab, burst_ms, buffer_ms)
+        yield lab
+    finally:
+        lab.stop()
+
+
+def _set_up(lab: Lab, burst_ms: float, buffer_ms: float) -> None:
+    has_delay = lab.rtt_ms > 0
+    far_end = "middle" if has_delay else "peer"
+    for end in ("probe", "peer", *(["middle"] if has_delay else [])):
+        _sh("ip", "netns", "add", lab.namespace(end))
+        lab.run(end, ["ip", "link", "set", "lo", "up"])
+    near = ["name", "line0", "netns", lab.namespace("probe")]
+    _sh("ip", "link", "add", *near, "type", "veth", "peer", "name", "line1", "netns", lab.namespace(far_end))
+    lab.run("probe", ["ip", "address", "add", f"{PROBE}/24", "dev", "line0"])
+    lab.run(far_end, ["ip", "address", "add", f"{MIDDLE_NEAR if has_delay else PEER}/24", "dev", "line1"])
+    for end, device in (("probe", "line0"), (far_end, "line1")):
+        lab.run(end, ["ip", "link", "set", device, "up"])
+    if has_delay:
+        _delay(lab)
+    else:
+        lab.run("probe", ["ip", "route", "add", f"{PEER}/32", "dev", "line0"])
+        lab.run("peer", ["ip", "route", "add", f"{PROBE}/32", "dev", "line1"])
+    _shape(lab, "probe", "line0", lab.uplink_bps, burst_ms, buffer_ms)
+    _shape(lab, far_end, "line1", lab.downlink_bps, burst_ms, buffer_ms)
+    if lab.loss > 0:
+        for end, device in (("probe", "line0"), (far_end, "line1")):
+            _lose(lab, end, device)
+
+
+def _delay(lab: Lab) -> None:
+    command = [sys.executable, str(RELAY), "near0", "far0", str(lab.rtt_ms / 2)]
+    relay = lab.start("middle", command, stdout=subprocess.PIPE)
+    assert relay.stdout is not None
+    if relay.stdout.readline().strip() != b"ready":
+        raise RuntimeError("the relay did not start")
+    lab.run("middle", ["ip", "link", "set", "far0", "netns", lab.namespace("peer")])
+    for end, device, address in (("middle", "near0", MIDDLE_FAR), ("peer", "far0", PEER)):
+        lab.run(end, ["ip", "address", "add", f"{address}/24", "dev", device])
+        lab.run(end, ["ip", "link", "set", device, "txqueuelen", "20000", "up"])
+    lab.run("middle", ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    lab.run("probe", ["ip", "route", "add", "default", "via", MIDDLE_NEAR])
+    lab.run("peer", ["ip", "route", "add", "default", "via", MIDDLE_FAR])
+
+
+def _shape(lab: Lab, end: str, device: str, rate_bps: float, burst_ms: float, buffer_ms: float) -> None:
+    if rate_bps <= 0:
+        return
+    burst = max(LEAST_BURST, round(rate_bps * burst_ms / 8000))
+    limit = max(30 * 1514, round(rate_bps * buffer_ms / 8000))
+    rate = ["rate", f"{round(rate_bps)}bit", "burst", str(burst), "limit", str(limit)]
+    lab.run(end, ["tc", "qdisc", "add", "dev", device, "root", "tbf", *rate])
+
+
+def _lose(lab: Lab, end: str, device: str) -> None:
+    """Drop single packets at random where they arrive; the sender's side must not hand over unsegmented ones."""
+    lab.run(end, ["ethtool", "-K", device, "tso", "off", "gso", "off"])
+    threshold = round(lab.loss * 1_000_000)
+    rules = (
+        f"add table netdev lab; add chain netdev lab loss {{ type filter hook ingress device {device} priority 0; }}; "
+        f"add rule netdev lab loss numgen random mod 1000000 < {threshold} drop"
+    )
+    lab.run(end, ["nft", rules])
+
+
+def _sh(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
