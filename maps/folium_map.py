@@ -37,7 +37,7 @@ class Pieces(NamedTuple):
     styles: list[str]
 
 
-class Explorer(MacroElement):
+class Explorer(MacroElement):  # type: ignore[misc]
     """Hand the map and the heat layer to the page's own script."""
 
     _template = Template("""
@@ -47,7 +47,7 @@ class Explorer(MacroElement):
     """)
 
     def __init__(self, heat: Element) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._name, self._id, self.heat = "explorer", NAME, heat
 
 
@@ -67,13 +67,13 @@ def build(
         layer = folium.TileLayer(tiles, attr="© OpenStreetMap contributors")
         layer._id = NAME
         layer.add_to(chart)
-    density = HeatMap(  # type: ignore[no-untyped-call]
+    density = HeatMap(
         [[latitude, longitude, weight] for longitude, latitude, weight in heat], name="density", show=False,
         min_opacity=0.25, max_zoom=13, radius=18, blur=14, gradient=_GRADIENT,
     )  # fmt: skip
     density._id = NAME
     density.add_to(chart)
-    chart.fit_bounds([[south, west], [north, east]])
+    # No fit_bounds: it would animate, and end after the view that the page's address asks for.
     Explorer(density).add_to(chart)
     return _pieces(page)
 

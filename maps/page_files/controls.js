@@ -76,14 +76,14 @@
     const details = node.querySelector("details");
     const isOpen = details ? details.open : window.matchMedia("(min-width: 60em)").matches;
     node.replaceChildren(
-      themes(state, change),
+      el("div", { class: "themes" }, themes(state, change), overlays(state, change, can)),
       el("details", { open: isOpen }, el("summary", {}, t("controls.summary")),
         el("div", { class: "fields" },
           select("operator", t("operator.label"), site.words.operator.map((word) => [word, haidang.operator(word)]), state.operator, (operator) => change({ operator })),
           select("technology", t("technology.label"), site.words.technology.map((word) => [word, haidang.technology(word)]), state.technology, (technology) => change({ technology })),
           select("kpi", t("kpi.label"), kpis, state.kpi, (kpi) => change({ kpi })),
           select("layer", t("layer.label"), layers, String(state.layer), (layer) => change({ layer: Number(layer), area: null })),
-          periods(state, change), search(find, go), overlays(state, change, can))),
+          periods(state, change), search(find, go))),
     );
     if (held) node.querySelector(held)?.focus();
   }

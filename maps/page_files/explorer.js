@@ -25,6 +25,13 @@
     };
   }
 
+  /* Hexagons carry no score; coverage speaks of signal. */
+  function fit(state) {
+    if (state.theme === "coverage") state.kpi = "rsrp";
+    else if (state.theme !== "areas" && state.kpi === "score") state.kpi = "downlink";
+    return state;
+  }
+
   /* Rows of one slice of a ratings table by index. */
   function slice(table, state, kpiId) {
     const rows = new Map();
@@ -41,7 +48,7 @@
 
   function explore(map, heat) {
     const site = haidang.site();
-    const state = initial(site);
+    const state = fit(initial(site));
     const body = document.getElementById("panel-body");
     const status = document.getElementById("status");
     const layers = [];
@@ -53,7 +60,7 @@
     const tables = {};
     const hexagons = haidang.hexagons();
 
-    for (const [name, order] of [["hexagons", 350], ["labels", 450], ["findings", 440], ["stations", 445]]) {
+    for (const [name, order] of [["hexagons", 410], ["labels", 450], ["findings", 440], ["stations", 445]]) {
       map.createPane(name).style.zIndex = order;
     }
     map.getPane("labels").style.pointerEvents = "none";
@@ -72,7 +79,7 @@
 
     function change(values) {
       Object.assign(state, values);
-      if (state.theme !== "areas" && state.kpi === "score") state.kpi = state.theme === "coverage" ? "rsrp" : "downlink";
+      fit(state);
       remember();
       drawControls();
       return refresh();
@@ -119,12 +126,12 @@
       const previous = previousPeriod ? await tableOf(`ratings-${state.layer}-${periodIndex(previousPeriod)}`) : null;
       if (mine !== turn) return;
       const rows = slice(ratings, state, state.kpi);
-      const site_colours = site.colours;
+      const land = getComputedStyle(document.documentElement).getPropertyValue("--land");
       shown?.paint((index) => {
         const row = rows.get(index);
-        if (state.theme !== "areas") return { colour: "transparent", opacity: 0, isThin: false };
+        if (state.theme !== "areas") return { colour: land, opacity: 0.9, isThin: false };
         if (!haidang.isRated(row)) return { colour: site.no_data, opacity: 0.18, isThin: true };
-        return { colour: site_colours[haidang.classOf(kpi(), state.technology, row.value)], opacity: 0.78, isThin: false };
+        return { colour: site.colours[haidang.classOf(kpi(), state.technology, row.value)], opacity: 0.78, isThin: false };
       }, state.area);
       drawLegend();
       haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state, state.kpi), previousPeriod, go };

@@ -40,7 +40,8 @@
       for (const { area, position, reach } of this.areas) {
         if (reach * pixels < 9) continue;
         const at = map.latLngToContainerPoint(position);
-        const text = haidang.name(area.name).replace(/^(Phường|Xã|Quận|Huyện|Thị trấn|Thành phố|Đặc khu) /u, "");
+        const text = haidang.name(area.name).replace(/^(Phường|Xã|Quận|Huyện|Thị xã|Thị trấn|Thành phố|Đặc khu) /u, "")
+          .replace(/ (Ward|Commune|Special Zone|District|Town|City)$/, "");
         const half = context.measureText(text).width / 2 + 3;
         if (half > reach * pixels * 2.4) continue;
         const box = [at.x - half, at.x + half, at.y - 9, at.y + 9];

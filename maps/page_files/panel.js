@@ -44,7 +44,7 @@
       { key: "samples", label: t("rank.samples"), number: true, value: (row) => row.samples_count, cell: (row) => haidang.num(row.samples_count) },
     ];
     return haidang.sortable(t("rank.caption"), columns, rated, {
-      sortBy: "value", descending: kpi.better === "higher", limit: 20,
+      sortBy: "value", descending: kpi.better === "higher", limit: matchMedia("(max-width: 60em)").matches ? 8 : 20,
       rowClass: (row) => (row.index === state.area ? "picked" : null),
     });
   }
