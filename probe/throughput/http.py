@@ -16,7 +16,7 @@ from probe.target import Target
 from probe.throughput import pretest
 from probe.throughput.connect import Opened, check_status, connect, exchange, read_head, send_head
 from probe.throughput.flows import Flow, Inflow, Outflow
-from probe.throughput.interval import Interval, steady
+from probe.throughput.interval import Interval, openness, steady
 from probe.throughput.plan import Direction, Listener, Measured, Plan, Progress
 from probe.throughput.series import Series, common_end, rate_bps, slices, total_at
 from probe.throughput.tcp import TcpState, read_tcp_state
@@ -25,6 +25,8 @@ SLICE_S = 0.05
 TICK_S = 0.025
 LEAST_MAIN_S = 1.0
 """No stop by evidence before this: below it the slices are too few to show their own correlation."""
+LEAST_ROUND_TRIPS = 12
+"""Nor before so many round trips: BBR's cycle takes eight."""
 NAP_S, NAP_BYTES = 0.001, 256 * 1024
 """When little came, wait a moment for more: one wake-up for many packets."""
 PUMP_BYTES = 8 * 1024 * 1024
@@ -217,13 +219,17 @@ class _Phase:
         # From the first byte, warm-up included: BBR pauses to probe the round trip 10 s after a connection began.
         if now - self.began >= self.plan.duration_s:
             return _Stop(StopReason.TIME)
-        if self.plan.is_thorough or span < LEAST_MAIN_S or end - self.judged_at < 4 * SLICE_S:
+        least = max(LEAST_MAIN_S, LEAST_ROUND_TRIPS * self.rtt_s)
+        if self.plan.is_thorough or span < least or end - self.judged_at < 4 * SLICE_S:
             return None
         self.judged_at = end
-        interval = steady(slices(series, self.main_s, end, SLICE_S))
+        interval = self._steady(slices(series, self.main_s, end, SLICE_S))
         if interval is not None and interval.relative <= self.plan.precision:
             return _Stop(StopReason.STABLE)
         return None
+
+    def _steady(self, parts: list[float]) -> Interval | None:
+        return steady(parts, openness(self.rtt_s, len(parts) * SLICE_S))
 
     def _report(self, now: float) -> None:
         if now - self.progress_at < 0.1:
@@ -256,7 +262,7 @@ class _Phase:
         first = min(one.times[0] for one in series)
         start = first if self.main_s is None else self.main_s
         parts = slices(series, start, end, SLICE_S)
-        interval = None if self.main_s is None else steady(parts)
+        interval = None if self.main_s is None else self._steady(parts)
         rtts = [state.rtt_min_ms for state in self.tcp if state.rtt_min_ms]
         sent = sum(state.bytes_sent for state in self.tcp)
         again = sum(state.bytes_retransmitted for state in self.tcp)
@@ -265,8 +271,8 @@ class _Phase:
         return ThroughputResult(
             method=ThroughputMethod.HTTP,
             goodput_bps=goodput,
-            low_bps=None if interval is None else max(0.0, goodput - interval.half * per_second),
-            high_bps=None if interval is None else goodput + interval.half * per_second,
+            low_bps=None if interval is None else min(goodput, interval.low * per_second),
+            high_bps=None if interval is None else max(goodput, interval.high * per_second),
             bytes_count=self._bytes_used,
             duration_ms=(end - start) * 1000,
             warmup_ms=(start - first) * 1000,

@@ -7,12 +7,16 @@ own remaining correlation, and Student's t takes the few batches into account.
 from __future__ import annotations
 
 import math
+import statistics
 from itertools import pairwise
 from typing import NamedTuple
 
 BATCHES = 12
 FLOOR = 0.004
 """Half-width below which no interval goes, as a part of the rate: what timing and framing leave open."""
+CYCLE = 0.15
+"""Part of the rate left open for each round trip over the time measured: a sender's own cycle (eight round trips of
+BBR) is not seen whole in a short test over a long line."""
 
 # 97.5 % quantiles of Student's t by degrees of freedom; beyond the table the normal's, corrected.
 _T: tuple[float, ...] = (
@@ -36,14 +40,20 @@ _T += (2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.0
 
 
 class Interval(NamedTuple):
-    """Mean and half-width in the unit of the samples."""
+    """Mean, and the interval around it, in the unit of the samples."""
 
     mean: float
-    half: float
+    low: float
+    high: float
+
+    @property
+    def half(self) -> float:
+        """Half the width."""
+        return (self.high - self.low) / 2
 
     @property
     def relative(self) -> float:
-        """Half-width as a part of the mean; infinite where the mean is 0."""
+        """Half the width as a part of the mean; infinite where the mean is 0."""
         return self.half / self.mean if self.mean > 0 else math.inf
 
 
@@ -87,8 +97,11 @@ def correlation(samples: list[float]) -> float:
     return (raw * count + 1) / (count - 4) if count > 4 else raw
 
 
-def steady(samples: list[float]) -> Interval | None:
-    """Return the 95 % interval of the mean of a stationary series, None where there are too few samples.
+def steady(samples: list[float], openness: float = FLOOR) -> Interval | None:
+    """Return the 95 % interval of the steady rate behind a series, None where there are too few samples.
+
+    `openness` is what stays open whatever the samples say, as a part of the rate. Where the mean lies below the median,
+    pauses of the sender pulled it down: the line's own rate may be as high as the median, and the interval says so.
 
     Examples
     --------
@@ -105,5 +118,16 @@ def steady(samples: list[float]) -> Interval | None:
     rho = min(0.9, max(0.0, correlation(means)))
     widening = (1 + rho) / (1 - rho)
     freedom = max(1.0, batches / widening - 1)
-    half = student(freedom) * math.sqrt(variance / batches * widening)
-    return Interval(mean, math.hypot(half, FLOOR * mean))
+    half = math.hypot(student(freedom) * math.sqrt(variance / batches * widening), openness * mean)
+    return Interval(mean, max(0.0, mean - half), max(mean + half, statistics.median(samples) * (1 + openness)))
+
+
+def openness(rtt_s: float, span_s: float) -> float:
+    """Return what stays open after measuring `span_s` over a line with this round trip.
+
+    Examples
+    --------
+    >>> round(openness(0.1, 1.5), 4)
+    0.0108
+    """
+    return math.hypot(FLOOR, CYCLE * rtt_s / span_s) if span_s > 0 else math.inf

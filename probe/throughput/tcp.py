@@ -62,7 +62,7 @@ class Ahead:
         self._surplus = 0
 
     def held_bytes(self) -> int:
-        """Return the bytes held now; call it when everything in order has been read. 0 where the system does not tell."""
+        """Return the bytes held now, 0 where the system does not tell. Read everything in order first."""
         data = _info(self._socket)
         if data is None:
             return 0
@@ -75,6 +75,7 @@ class Ahead:
 
     def _memory(self) -> int:
         try:
-            return int(struct.unpack_from("=I", self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[0])
-        except (OSError, struct.error):
+            data = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
+            return int.from_bytes(data[:4], sys.byteorder)
+        except OSError:
             return 0

@@ -121,9 +121,12 @@ def line(
     downlink_bps: float | None = None,
     uplink_bps: float | None = None,
     burst_ms: float = 1.0,
-    buffer_ms: float = 60.0,
+    buffer_ms: float | None = None,
 ) -> Iterator[Lab]:
-    """Set a line up and take it down. A rate of 0 is not shaped; `burst_ms` is the shaper's bucket at its rate."""
+    """Set a line up and take it down. A rate of 0 is not shaped; `burst_ms` is the shaper's bucket at its rate.
+
+    `buffer_ms` is the queue before the shaper; by default a bandwidth-delay product and a quarter, 60 ms at least.
+    """
     lab = Lab(
         f"hd{os.getpid()}n{next(_numbers)}",
         rate_bps if downlink_bps is None else downlink_bps,
@@ -132,7 +135,7 @@ def line(
         loss,
     )
     try:
-        _set_up(lab, burst_ms, buffer_ms)
+        _set_up(lab, burst_ms, max(60.0, 1.25 * rtt_ms) if buffer_ms is None else buffer_ms)
         yield lab
     finally:
         lab.stop()
