@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from measurement.errors import InstrumentError
 from measurement.identity import uuid7
 from measurement.record import (
     SCHEMA_VERSION,
@@ -47,6 +48,8 @@ IDLE_S = 2.0
 ECHO_INTERVAL_S = 0.05
 DOWNLINK_SHARE = 0.7
 """Part of a byte budget for the downlink, which is the faster way on mobile networks; the uplink has what is left."""
+FALLBACKS = {"iperf3": LatencyMethod.ICMP}
+"""Without a reflector latency is measured by TCP connections, but iperf3's server takes each of them for a test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,7 @@ class _Run:
         address, method = self.target.socket_address, self.cycle.latency_method
         if method is LatencyMethod.STAMP:
             if self.peer is None or self.peer.stamp_port is None:
-                return LatencyMethod.TCP, Endpoint(*address)
+                return FALLBACKS.get(self.cycle.method, LatencyMethod.TCP), Endpoint(*address)
             return method, Endpoint(address[0], self.peer.stamp_port, key=self.cycle.stamp_key)
         path = self.target.path + "/healthz"
         return method, Endpoint(address[0], address[1], path=path, is_tls=self.target.is_tls)
@@ -174,7 +177,7 @@ class _Run:
         )
         try:
             return collect(method, endpoint, plan, stop)
-        except OSError:
+        except (OSError, InstrumentError):
             return None  # no socket for this method: absent, as if it was not asked for
 
     def _idle(self) -> None:

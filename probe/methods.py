@@ -10,6 +10,9 @@ from probe.throughput.plan import Method
 METHODS: dict[str, str] = {
     "http": "probe.throughput.http:measure",
     "ndt7": "probe.ndt7.client:measure",
+    "librespeed": "probe.librespeed.client:measure",
+    "iperf3": "probe.iperf3:measure",
+    "ookla": "probe.ookla:measure",
 }
 
 

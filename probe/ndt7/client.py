@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from measurement.record import Access, ThroughputResult
-from measurement.vocabulary import Confidence, Failure, Operation, StopReason, ThroughputMethod
+from measurement.vocabulary import Failure, Operation, StopReason, ThroughputMethod
 from probe.failures import NetworkFailure, as_network_failure
 from probe.ndt7 import handshake, locate, spec
 from probe.ndt7.frames import Close, FrameError, Message, Opcode, Reader, close, frame, head
@@ -21,7 +21,7 @@ from probe.ndt7.model import Measurement, decode
 from probe.peer.payload import send
 from probe.target import Target
 from probe.throughput.connect import Opened, connect
-from probe.throughput.interval import steady
+from probe.throughput.foreign import TRUSTED_S, Transfer, as_result
 from probe.throughput.plan import Direction, Listener, Measured, Plan, Progress
 from probe.throughput.series import Series, slices
 from probe.throughput.tcp import read_tcp_state
@@ -32,10 +32,6 @@ POINT_S = 0.005
 """Points of the series no closer than this: enough to cut slices of 50 ms."""
 SLICE_S = {Direction.DOWNLINK: 0.05, Direction.UPLINK: 0.25}
 """Uplink slices are as fine as the server's messages."""
-TRUSTED_S = 5.0
-"""An abrupt end after this is a short test (the protocol asks to tolerate it), before it a failure."""
-STEADY_FROM = 0.2
-"""The interval leaves out this first part of the test; the goodput, by ndt7's definition, does not."""
 UNSENT_BYTES = 512 * 1024
 _PATHS = {Direction.DOWNLINK: spec.DOWNLOAD_PATH, Direction.UPLINK: spec.UPLOAD_PATH}
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -138,6 +134,7 @@ class _Transfer:
         )
 
     def abrupt(self, error: BaseException) -> _End:
+        # The protocol asks to tolerate an abrupt end: late in a test it only makes it shorter.
         if time.monotonic() - self.started >= TRUSTED_S and self.moved:
             return _End(StopReason.TIME)
         if isinstance(error, FrameError):
@@ -264,36 +261,20 @@ class _Transfer:
 
     def result(self, end: _End) -> ThroughputResult | None:
         """Turn the series into the record's figures; `None` where nothing arrived."""
-        elapsed, count = self.series.times[-1], self.series.counts[-1]
-        if not count or elapsed <= 0:
-            return None
-        slice_s = SLICE_S[self.direction]
-        cut = slices([self.series], 0.0, elapsed, slice_s)
-        interval = steady([part * 8 / slice_s for part in cut[int(len(cut) * STEADY_FROM) :]])
+        elapsed, count, slice_s = self.series.times[-1], self.series.counts[-1], SLICE_S[self.direction]
         tcp, told = read_tcp_state(self.socket), self.last.TCPInfo if self.last is not None else None
         sent, again, rtt_min_ms = tcp.bytes_sent, tcp.bytes_retransmitted, tcp.rtt_min_ms
         if self.direction is Direction.DOWNLINK and told is not None:
             sent, again = told.BytesSent or 0, told.BytesRetrans or 0
             rtt_min_ms = told.MinRTT / 1000 if told.MinRTT else rtt_min_ms
-        return ThroughputResult(
-            method=ThroughputMethod.NDT7,
-            goodput_bps=count * 8 / elapsed,
-            low_bps=None if interval is None else max(0.0, interval.mean - interval.half),
-            high_bps=None if interval is None else interval.mean + interval.half,
-            bytes_count=max(count, self.moved),
-            duration_ms=elapsed * 1000,
-            warmup_ms=0.0,
+        transfer = Transfer(
+            bytes_count=max(count, self.moved) if count else 0,
+            seconds=elapsed,
+            slice_s=slice_s,
+            slices_bytes=slices([self.series], 0.0, elapsed, slice_s),
             stream_count=1,
-            slice_ms=slice_s * 1000,
-            slices_bytes=[max(0, round(part)) for part in cut],
-            stop_reason=end.reason,
-            confidence=_confidence(elapsed, None if interval is None else interval.relative),
             rtt_min_ms=rtt_min_ms,
             retransmit_ratio=min(1.0, again / sent) if sent else None,
+            goodput_bps=count * 8 / elapsed if elapsed > 0 else None,
         )
-
-
-def _confidence(elapsed_s: float, relative: float | None) -> Confidence:
-    if relative is None or elapsed_s < TRUSTED_S or relative > 0.1:
-        return Confidence.LOW
-    return Confidence.HIGH if relative <= 0.03 else Confidence.MEDIUM
+        return as_result(ThroughputMethod.NDT7, transfer, end.reason)

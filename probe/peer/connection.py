@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -162,6 +162,26 @@ class PeerConnection:
                 raise Gone
             body += data
         return bytes(body)
+
+    def drain(self, length: int) -> Iterator[int]:
+        """Read a body and forget it; yield how many bytes came, as they come.
+
+        Raises
+        ------
+        Gone
+            Where it ends early.
+        """
+        count = min(length, len(self._ahead))
+        self._ahead = self._ahead[count:]
+        if count:
+            yield count
+        left, scratch = length - count, bytearray(min(length, 256 * 1024))
+        while left:
+            count = self.socket.recv_into(scratch, min(left, len(scratch)))
+            if not count:
+                raise Gone
+            left -= count
+            yield count
 
     def start(self, status: HTTPStatus, headers: Headers = (), length: int | None = None) -> None:
         """Write an answer's head. Without `length` the body ends where the connection does."""

@@ -34,6 +34,16 @@ ROUTES: dict[str, Route] = {
     "/v1/ticket": Route("probe.peer.tickets:ticket"),
     "/ndt/v7/download": Route("probe.ndt7.server:download", is_test=True),
     "/ndt/v7/upload": Route("probe.ndt7.server:upload", is_test=True),
+    **{
+        f"{place}{name}{suffix}": Route(f"probe.librespeed.endpoints:{function}", verbs)
+        for place in ("/", "/backend/")  # where LibreSpeed's pages look for them, as PHP and as Go serve them
+        for suffix in ("", ".php")
+        for name, function, verbs in (
+            ("garbage", "garbage", ("GET",)),
+            ("empty", "empty", ("GET", "POST")),
+            ("getIP", "get_ip", ("GET",)),
+        )
+    },
 }
 
 

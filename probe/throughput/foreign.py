@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import NamedTuple, TypeVar
@@ -31,7 +31,7 @@ class Transfer(NamedTuple):
     bytes_count: int
     seconds: float
     slice_s: float | None = None
-    slices_bytes: list[float] = []
+    slices_bytes: Sequence[float] = ()
     stream_count: int | None = None
     rtt_min_ms: float | None = None
     retransmit_ratio: float | None = None
@@ -39,7 +39,7 @@ class Transfer(NamedTuple):
     """Where the method has its own definition; else bytes over seconds."""
 
 
-def steady_of(slices_bytes: list[float], slice_s: float) -> Interval | None:
+def steady_of(slices_bytes: Sequence[float], slice_s: float) -> Interval | None:
     """Return the 95 % interval of the rate (bit/s) once a test is under way."""
     return steady([part * 8 / slice_s for part in slices_bytes[int(len(slices_bytes) * STEADY_FROM) :]])
 
