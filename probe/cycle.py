@@ -154,7 +154,9 @@ class _Run:
         self.device = DeviceMeter(interface)
         try:
             self.peer = inquire(self.target, self.cycle.plan.timeout_s)
-        except NetworkFailure:
+        except NetworkFailure as failure:
+            if failure.access is not None:
+                self.access = msgspec.structs.replace(failure.access, resolve_ms=resolve_ms)
             if self.cycle.method == "http":
                 raise
             return

@@ -10,6 +10,7 @@ import errno
 import socket
 import ssl
 
+from measurement.record import Access
 from measurement.vocabulary import Failure, Operation
 
 
@@ -21,6 +22,8 @@ class NetworkFailure(Exception):
         self.failure = failure
         self.operation = operation
         self.detail = detail
+        self.access: Access | None = None
+        """The steps that went well before."""
 
 
 _ERRNO = {

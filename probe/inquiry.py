@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -49,13 +49,19 @@ def inquire(target: Target, timeout_s: float) -> PeerAnswer:
     opened = connect(target, timeout_s)
     try:
         started = time.monotonic()
-        answer = exchange(opened.socket, target, "GET", "/v1/peer", timeout_s)
+        said = _said(exchange(opened.socket, target, "GET", "/v1/peer", timeout_s))
         first_byte_ms = (time.monotonic() - started) * 1000
+    except NetworkFailure as failure:
+        failure.access = Access(connect_ms=opened.connect_ms, tls_ms=opened.tls_ms)
+        raise
     finally:
         opened.socket.close()
-    try:
-        said = msgspec.convert(answer, PeerSaid)
-    except msgspec.ValidationError as error:
-        raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.TRANSFER, f"No peer's answer: {error}.") from None
     access = Access(connect_ms=opened.connect_ms, tls_ms=opened.tls_ms, first_byte_ms=first_byte_ms)
     return PeerAnswer(access, said.stamp_port, said.site, said.asn, said.is_domestic, tuple(said.methods))
+
+
+def _said(answer: dict[str, Any]) -> PeerSaid:
+    try:
+        return msgspec.convert(answer, PeerSaid)
+    except msgspec.ValidationError as error:
+        raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.TRANSFER, f"No peer's answer: {error}.") from None

@@ -71,7 +71,7 @@ class Ahead:
         surplus = segments * size - in_order
         if self._memory() == 0:
             self._surplus = surplus
-        return max(0, surplus - self._surplus)
+        return max(0, int(surplus - self._surplus))
 
     def _memory(self) -> int:
         try:
