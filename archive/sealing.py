@@ -8,7 +8,8 @@ at a time, so that no commit of the journal waits long for the lock. A crash any
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import polars as pl
 from archive import layout
 from archive.frames import frame_from_lines, schema
 from archive.snapshot import read_segment
-from archive.store import Archive
+from archive.store import Archive, Written
 
 CHUNK_BYTES = 24 << 20
 """JSON turned into a frame at once; bounds the sealer's memory."""
@@ -59,6 +60,7 @@ def hot_size(archive: Archive) -> tuple[int, int]:
 def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
     """Move the oldest hot rows, up to about `limit_bytes` of JSON, into one segment a day; return how many."""
     layers = archive.layer_keys()
+    begin = _sealed_through(archive.connection)
     frames: dict[str, list[pl.DataFrame]] = {}
     ranges: dict[str, tuple[int, int]] = {}
     pending: dict[str, list[bytes]] = {}
@@ -83,10 +85,24 @@ def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
         return 0
     written = [archive.write_segment(pl.concat(parts), day) for day, parts in frames.items()]
     with archive.transaction() as connection:
+        if _sealed_through(connection) != begin:
+            # Another sealer was faster (one that outlived its collector); its segments hold these rows.
+            _discard(written)
+            return 0
         for segment in written:
             archive.enter_segment(connection, segment, *ranges[segment.day])
         connection.execute("UPDATE settings SET value = ? WHERE name = 'sealed_through'", (str(through),))
     return sum(segment.row_count for segment in written)
+
+
+def _sealed_through(connection: sqlite3.Connection) -> int:
+    (value,) = connection.execute("SELECT value FROM settings WHERE name = 'sealed_through'").fetchone()
+    return int(value)
+
+
+def _discard(written: Iterable[Written]) -> None:
+    for segment in written:
+        segment.path.unlink(missing_ok=True)
 
 
 def clear(archive: Archive) -> int:
@@ -143,6 +159,10 @@ def merge(archive: Archive, through: int, *, rows: int = 500_000, least: int = 4
     written = archive.write_segment(frame, day)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with archive.transaction() as connection:
+        live = f"SELECT count(*) FROM segments WHERE replaced_at IS NULL AND id IN ({','.join('?' * len(chosen))})"
+        if connection.execute(live, [part.id for part in chosen]).fetchone() != (len(chosen),):
+            _discard([written])
+            return 0
         archive.enter_segment(
             connection, written, min(p.first_sequence for p in chosen), max(p.last_sequence for p in chosen)
         )

@@ -73,7 +73,7 @@ def build(service: Service) -> Starlette:
     for route in ROUTES:
         by_path.setdefault(route.path, []).append(route)
     doors: list[BaseRoute] = [
-        Door(path, _dispatch(routes, service), methods=None if len(routes) > 1 else [routes[0].method])
+        Door(path, _dispatch(routes, service), methods=[route.method for route in routes])
         for path, routes in by_path.items()
     ]
     if service.site is not None:
@@ -105,9 +105,6 @@ def _dispatch(routes: list[Route], service: Service) -> Callable[[Request], Awai
         endpoints["HEAD"] = endpoints["GET"]
 
     async def dispatch(request: Request) -> Response:
-        if request.method not in endpoints:
-            allow = ", ".join(sorted(endpoints))
-            raise HTTPException(405, headers={"Allow": allow})
         return await endpoints[request.method](request)
 
     return dispatch

@@ -49,15 +49,15 @@ def identify(request: Request, service: Service, role: Role) -> Identity:
         `token-missing`, `token-unknown`, `role-too-low` or `too-many-requests`.
     """
     address = address_of(request, service)
-    wait = service.failures.blocked_s(address)
-    if wait:
-        raise Problem("too-many-requests", "Too many failed attempts.", retry_after_s=wait)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Problem("token-missing")
     identity = service.access.identify(token.strip())
     if identity is None:
-        service.failures.wait_s(address)
+        # Only those who fail are slowed: behind one address there may be a whole office.
+        wait = service.failures.wait_s(address)
+        if wait:
+            raise Problem("too-many-requests", "Too many failed attempts.", retry_after_s=wait)
         raise Problem("token-unknown")
     if role not in _OPENS[identity.role]:
         raise Problem("role-too-low", f"{identity.role} is not {role}")

@@ -15,8 +15,8 @@ from archive.store import Archive
 from collector import sink
 
 
-def run(folder: Path, sinks: Mapping[str, Mapping[str, Any]]) -> None:
-    """Feed every sink until told to stop or until the parent process is gone."""
+def run(folder: Path, sinks: Mapping[str, Mapping[str, Any]], parent: int) -> None:
+    """Feed every sink until told to stop, or until `parent` is no longer our parent process."""
     stop = threading.Event()
 
     def end(_: int, __: FrameType | None) -> None:
@@ -24,7 +24,6 @@ def run(folder: Path, sinks: Mapping[str, Mapping[str, Any]]) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
     os.nice(5)
     feeders = [
         sink.Feeder(Archive(folder), name, sink.make(name, settings, folder), stop, random.Random())

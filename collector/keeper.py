@@ -61,10 +61,11 @@ class Keeper:
         return 2**62 if least is None else int(least)
 
 
-def run(folder: Path, seal_every_s: float, retention_days: int, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Keep the archive in `folder` until the parent process is gone."""
+def run(
+    folder: Path, seal_every_s: float, retention_days: int, parent: int, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Keep the archive in `folder` while `parent` is our parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
     os.nice(5)  # those who wait for an answer come first
     archive = Archive(folder)
     keeper = Keeper(archive, seal_every_s, retention_days)

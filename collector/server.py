@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import multiprocessing
+import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -81,7 +83,7 @@ def run(options: Options) -> None:
     context = multiprocessing.get_context("spawn")
     helper = context.Process(
         target=keeper.run,
-        args=(options.folder, options.seal_every_s, options.deployment.retention_days),
+        args=(options.folder, options.seal_every_s, options.deployment.retention_days, os.getpid()),
         name="haidang-keeper",
         daemon=True,
     )
@@ -89,7 +91,10 @@ def run(options: Options) -> None:
     if options.deployment.sinks:
         helpers.append(
             context.Process(
-                target=feeding.run, args=(options.folder, options.deployment.sinks), name="haidang-feeder", daemon=True
+                target=feeding.run,
+                args=(options.folder, options.deployment.sinks, os.getpid()),
+                name="haidang-feeder",
+                daemon=True,
             )
         )
     for process in helpers:
@@ -114,6 +119,9 @@ def run(options: Options) -> None:
         ssl_certfile=options.tls_certificate,
         ssl_keyfile=options.tls_key,
     )
+    # uvicorn raises the signal again once it has shut down in order; that must not make a failure of it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:

@@ -189,3 +189,42 @@ def test_merging_keeps_every_record_and_files_for_their_readers(archive: Archive
     assert sweep(archive, datetime.fromisoformat("2100-01-01T00:00:00+00:00")) == 7
     assert len(list(archive.path.glob("segments/*/*.parquet"))) == 1
     assert stored(archive) == before
+
+
+def test_two_sealers_at_once_seal_each_record_once(archive: Archive, journal: Journal) -> None:
+    waiter = Waiter()
+    journal.append(entries(records(8)), waiter)
+    waiter.wait()
+    rival = Archive(archive.path)
+    write = archive.write_segment
+
+    def slow(*arguments: object) -> object:
+        written = write(*arguments)  # type: ignore[arg-type]
+        seal(rival)
+        return written
+
+    archive.write_segment = slow  # type: ignore[assignment,method-assign]
+    assert seal(archive) == 0
+    assert len(stored(archive)) == 8
+    assert len(list(archive.path.glob("segments/*/*.parquet"))) == 1
+    rival.close()
+
+
+def test_two_mergers_at_once_merge_each_segment_once(archive: Archive, journal: Journal) -> None:
+    waiter = Waiter()
+    for seed in range(4):
+        journal.append(entries(records(5, seed=seed)), waiter)
+        waiter.wait()
+        seal(archive)
+    rival = Archive(archive.path)
+    write = archive.write_segment
+
+    def slow(*arguments: object) -> object:
+        written = write(*arguments)  # type: ignore[arg-type]
+        merge(rival, through=2**62, least=2)
+        return written
+
+    archive.write_segment = slow  # type: ignore[assignment,method-assign]
+    assert merge(archive, through=2**62, least=2) == 0
+    assert len(stored(archive)) == 20
+    rival.close()

@@ -1,0 +1,5 @@
+"""`python -m collector` is `haidang-collector`."""
+
+from collector.cli import main
+
+main()
