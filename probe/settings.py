@@ -67,6 +67,9 @@ class Radio(_Section, frozen=True, kw_only=True):
     source: str = "none"
     device: str | None = None
     baud: Annotated[int, Meta(ge=300, le=4_000_000)] = 115_200
+    format: str | None = None  # dialect of AT, or what a command prints
+    command: str | None = None
+    speed: Annotated[float, Meta(gt=0, le=1000)] = 1.0  # of a replayed log
     sinr_scale: Annotated[float, Meta(gt=0, le=100)] | None = None  # None: told from the values themselves
     gnb_id_bits: Annotated[int, Meta(ge=22, le=32)] = 24
 
@@ -79,6 +82,7 @@ class Position(_Section, frozen=True, kw_only=True):
     baud: Annotated[int, Meta(ge=300, le=4_000_000)] = 9600  # NMEA 0183 receivers start at 4800 or 9600
     host: str = "127.0.0.1"
     port: Port = 2947
+    speed: Annotated[float, Meta(gt=0, le=1000)] = 1.0  # of a replayed log
     longitude_deg: Annotated[float, Meta(ge=-180, le=180)] | None = None
     latitude_deg: Annotated[float, Meta(ge=-90, le=90)] | None = None
     environment: Environment | None = None
