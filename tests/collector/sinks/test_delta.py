@@ -63,7 +63,7 @@ def test_several_collectors_share_a_table_on_an_object_store(tmp_path, s3):
         archive.append_frame(records(50, first=1000 * n + 500))
     with ThreadPoolExecutor(3) as pool:
         fed = [feeder(archive, settings | {"collector": f"hp-{n}"}) for n, archive in enumerate(archives)]
-        list(pool.map(deliver, fed))
+        list(pool.map(deliver_all, fed, archives))
     found = ids(DeltaTable(settings["table"], storage_options=s3.storage_options))
     assert len(found) == len(set(found)) == 3 * 350
 
