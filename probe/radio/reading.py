@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -42,9 +43,10 @@ def number(text: object, base: int = 10) -> float | None:
     if word in UNKNOWN:
         return None
     try:
-        return float(int(word, base)) if base != 10 else float(word)
-    except ValueError:
+        value = float(int(word, base)) if base != 10 else float(word)
+    except (ValueError, OverflowError):
         return None
+    return value if math.isfinite(value) else None
 
 
 def scaled(value: float | None, factor: float) -> float | None:
