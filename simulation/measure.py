@@ -20,6 +20,8 @@ COMPLETE, NO_SERVICE, ACCESS_FAILED, DROPPED = range(4)
 NETWORK, CROSS_TRAFFIC, PROBE_CPU = range(3)
 LIMITED_SHARES = (0.965, 0.022, 0.013)
 """How often the network, other traffic of the device, or its processor held the rate down."""
+HIGHEST_SINR_DB = (30.0, 40.0)
+"""Where modems stop counting: LTE and NR."""
 ECHOES = 100
 """Packets of the idle latency phase."""
 
@@ -75,7 +77,7 @@ def _leg(links: Links, leg: int, operator: Integers, busy: Reals, fading: Reals)
     shown = Leg(
         rsrp_dbm=np.where(heard, np.clip(np.round(rsrp), low, -31), np.nan),
         rsrq_db=np.where(heard, np.clip(np.round(rsrq * 2) / 2, -34, 3), np.nan),
-        sinr_db=np.where(heard, np.clip(np.round(sinr * 2) / 2, -23, 40), np.nan),
+        sinr_db=np.where(heard, np.clip(np.round(sinr * 2) / 2, -20, HIGHEST_SINR_DB[leg]), np.nan),
     )
     return shown, sinr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import http.client
 import io
@@ -9,7 +10,7 @@ import json
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,12 +18,15 @@ import polars as pl
 
 from measurement.columns import COLUMNS, Column
 from measurement.errors import ConfigError, DeliveryError
+from measurement.geography import BaseStation
 from measurement.radio import LegSummary
 from measurement.record import COLLECTOR_FIELDS
 from measurement.vocabulary import Leg
 
 BATCH_RECORDS = 500
 """Records in one request: about 700 kB of JSON, far below any collector's limit."""
+SLICE_RECORDS = 10_000
+"""Records turned into JSON at once; bounds the memory."""
 ATTEMPTS = 8
 
 
@@ -82,6 +86,28 @@ def bodies(frame: pl.DataFrame) -> Iterator[bytes]:
         yield json.dumps(_without_nulls(json.loads(line)), ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _batches(frame: pl.DataFrame) -> Iterator[list[bytes]]:
+    for start in range(0, frame.height, SLICE_RECORDS):
+        lines = list(bodies(frame.slice(start, SLICE_RECORDS)))
+        for first in range(0, len(lines), BATCH_RECORDS):
+            yield lines[first : first + BATCH_RECORDS]
+
+
+def write_registry(stations: Iterable[BaseStation], path: Path) -> None:
+    """Write the registry as CSV, one station a row, lists parted by spaces: what a collector reads."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(BaseStation.__struct_fields__)
+        for station in stations:
+            writer.writerow(_cell(getattr(station, name)) for name in BaseStation.__struct_fields__)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
 class NdjsonFile:
     """A file of one record a line."""
 
@@ -106,8 +132,8 @@ class NdjsonFile:
 
     def write(self, frame: pl.DataFrame) -> None:
         """Write the records of a frame."""
-        for body in bodies(frame):
-            self.file.write(body + b"\n")
+        for lines in _batches(frame):
+            self.file.write(b"\n".join(lines) + b"\n")
 
 
 class CollectorClient:
@@ -146,8 +172,7 @@ class CollectorClient:
         DeliveryError
             Where the collector refuses a record or cannot be reached.
         """
-        for start in range(0, frame.height, BATCH_RECORDS):
-            lines = list(bodies(frame.slice(start, BATCH_RECORDS)))
+        for lines in _batches(frame):
             answer = self._post(gzip.compress(b"\n".join(lines) + b"\n", 5))
             if answer.get("rejected"):
                 first = answer["rejected"][0]

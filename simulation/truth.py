@@ -8,12 +8,14 @@ of the drawing itself is told beside each value (`standard_error`), and is far b
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h3.api.basic_int as h3
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from measurement.columns import area_column
@@ -25,6 +27,9 @@ from simulation.schedule import Habits, Tests
 
 if TYPE_CHECKING:
     from simulation.city import City
+
+Reals = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 CLASSES = {"nr_sa": "5g", "nr_nsa": "5g", "lte": "4g"}
 """What is rated apart. No service counts against 4G, the layer every operator must offer."""
@@ -53,7 +58,10 @@ SHARES: dict[str, pl.Expr] = {
 }
 """Chances over the tests that could show them."""
 
-KEEP = ("network_operator", "technology", "base_station_id", "h3_cell", "weight")
+LEVELS = ((0.1, "p10"), (0.5, "median"), (0.9, "p90"))
+WEIGHTINGS = ("people", "cells")
+FEWEST = 30
+"""Areas with fewer draws are left out: a reported position that strayed over the city's border makes no truth."""
 
 
 def draw(city: City, count: int, day: date = date(2026, 5, 13)) -> pl.DataFrame:
@@ -87,30 +95,50 @@ def at_one_spot(panel: Panel, tests: Tests) -> tuple[Panel, Tests]:
     return panel._replace(devices=devices, spots=spots), tests._replace(spot=number, fix=fix)
 
 
-def summarise(draws: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+def summarise(draws: pl.DataFrame, by: Sequence[str], kpis: Iterable[str] | None = None) -> pl.DataFrame:
     """Return the true values of each group: one row a quantity with mean, P10, median, P90, and its own error.
 
     The quantiles are weighted: the smallest value at which the weights of all not above it reach the share.
+
+    `kpis` are ids of `QUANTITIES` and `SHARES`; all where None.
     """
+    groups = draws.select(by).unique(maintain_order=True).with_row_index("group")
+    codes = draws.select(by).join(groups, on=list(by), how="left", nulls_equal=True, maintain_order="left")["group"]
+    group, weight = codes.to_numpy().astype(np.int64), draws["weight"].to_numpy()
     tables = []
-    for name, value in {**QUANTITIES, **SHARES}.items():
-        known = draws.select(*by, "weight", value.alias("value")).drop_nulls("value").sort("value")
-        share = pl.col("weight").cum_sum() / pl.col("weight").sum()
-        mean = (pl.col("value") * pl.col("weight")).sum() / pl.col("weight").sum()
-        effective = pl.col("weight").sum() ** 2 / (pl.col("weight") ** 2).sum()
-        columns = [
-            pl.len().alias("draws"),
-            mean.alias("mean"),
-            (pl.col("value").std() / effective.sqrt()).alias("standard_error"),
-        ]
-        if name not in SHARES:
-            columns += [
-                pl.col("value").filter(share >= level).first().alias(title)
-                for level, title in ((0.1, "p10"), (0.5, "median"), (0.9, "p90"))
-            ]
-        table = known.group_by(by, maintain_order=True).agg(columns)
+    for name in kpis if kpis is not None else (*QUANTITIES, *SHARES):
+        value = draws.select({**QUANTITIES, **SHARES}[name].cast(pl.Float64).alias("v"))["v"].to_numpy()
+        known = ~np.isnan(value)
+        table = _grouped(value[known], weight[known], group[known], with_quantiles=name in QUANTITIES)
         tables.append(table.with_columns(pl.lit(name).alias("kpi")))
-    return pl.concat(tables, how="diagonal").sort([*by, "kpi"], nulls_last=True)
+    summary = pl.concat(tables, how="diagonal").with_columns(pl.col("group").cast(pl.get_index_type()))
+    return groups.join(summary, on="group", how="inner").drop("group").sort([*by, "kpi"], nulls_last=True)
+
+
+def _grouped(value: Reals, weight: Reals, group: Integers, *, with_quantiles: bool) -> pl.DataFrame:
+    order = np.lexsort((value, group))
+    value, weight, group = value[order], weight[order], group[order]
+    numbers, start = np.unique(group, return_index=True)
+    if not len(numbers):
+        return pl.DataFrame({"group": numbers})
+    total = np.add.reduceat(weight, start)
+    mean = np.add.reduceat(weight * value, start) / total
+    own = np.repeat(np.arange(len(numbers)), np.diff(np.append(start, len(group))))
+    variance = np.add.reduceat(weight * (value - mean[own]) ** 2, start) / total
+    effective = total**2 / np.add.reduceat(weight**2, start)
+    columns = {
+        "group": numbers,
+        "draws": np.diff(np.append(start, len(group))),
+        "mean": mean,
+        "standard_error": np.sqrt(variance / effective),
+    }
+    if with_quantiles:
+        below = np.cumsum(weight)
+        base = below[start] - weight[start]
+        for level, title in LEVELS:
+            row = np.searchsorted(below, base + level * total * (1 - 1e-12))
+            columns[title] = value[np.clip(row, start, np.append(start[1:], len(group)) - 1)]
+    return pl.DataFrame(columns)
 
 
 def _classed(draws: pl.DataFrame) -> pl.DataFrame:
@@ -118,41 +146,44 @@ def _classed(draws: pl.DataFrame) -> pl.DataFrame:
     return draws.with_columns(names.alias("technology"), pl.col("network_operator").alias("operator"))
 
 
-def _with_all(draws: pl.DataFrame) -> pl.DataFrame:
-    """Return the draws four times: as they are, and for `*` of operators, of technologies, of both."""
-    everything = pl.lit("*")
-    return pl.concat(
-        [
-            draws,
-            draws.with_columns(everything.alias("operator")),
-            draws.with_columns(everything.alias("technology")),
-            draws.with_columns(everything.alias("operator"), everything.alias("technology")),
-        ]
-    )
+def with_cell(draws: pl.DataFrame, resolution: int, name: str) -> pl.DataFrame:
+    """Return the draws with the hexagon of a coarser resolution as a column."""
+    cells = draws["h3_cell"].unique().to_list()
+    parent = {cell: h3.cell_to_parent(cell, resolution) for cell in cells}
+    return draws.with_columns(pl.col("h3_cell").replace_strict(parent, return_dtype=pl.Int64).alias(name))
 
 
-def by_cell(draws: pl.DataFrame, resolution: int = 9) -> pl.DataFrame:
-    """Replace weights so that each hexagon of an area counts alike, as ratings weight them."""
-    parent = {cell: h3.cell_to_parent(cell, resolution) for cell in draws["h3_cell"].unique().to_list()}
-    cells = draws.with_columns(pl.col("h3_cell").replace_strict(parent, return_dtype=pl.Int64).alias("cell"))
-    total = pl.col("weight").sum().over("cell", "operator", "technology")
-    return cells.with_columns((pl.col("weight") / total).alias("weight")).drop("cell")
+def of_areas(
+    city: City,
+    draws: pl.DataFrame,
+    *,
+    layers: Iterable[str] | None = None,
+    weightings: Iterable[str] = WEIGHTINGS,
+    kpis: Iterable[str] | None = None,
+) -> pl.DataFrame:
+    """Return the truth of each area × operator × technology, `*` standing for all of them.
 
-
-def of_areas(city: City, draws: pl.DataFrame) -> pl.DataFrame:
-    """Return the truth of each area × operator × technology, by people and by hexagons (`weighting`)."""
-    classed = _with_all(_classed(draws))
+    Weighting `people` counts each citizen alike; `cells` counts each hexagon (H3 resolution 9) of an area alike, as
+    ratings weight them.
+    """
+    wanted = [layer.key for layer in city.layers] if layers is None else list(layers)
+    chosen = None if kpis is None else list(kpis)
+    classed = with_cell(_classed(draws), 9, "cell")
     tables = []
-    for weighting, weighted in (("people", classed), ("cells", by_cell(classed))):
-        for layer in city.layers:
-            column = area_column(layer.key)
-            table = summarise(weighted.drop_nulls(column), [column, "operator", "technology"])
-            tables.append(
-                table.rename({column: "area"}).with_columns(
-                    pl.lit(layer.key).alias("layer"), pl.lit(weighting).alias("weighting")
-                )
-            )
-    return pl.concat(tables)
+    for apart in ((), ("operator",), ("technology",), ("operator", "technology")):
+        total = pl.col("weight").sum().over("cell", *apart)
+        for weighting in weightings:
+            weighted = classed if weighting == "people" else classed.with_columns(pl.col("weight") / total)
+            for key in wanted:
+                column = area_column(key)
+                table = summarise(weighted.drop_nulls(column), [column, *apart], chosen)
+                missing = [pl.lit("*").alias(n) for n in ("operator", "technology") if n not in apart]
+                labels = [pl.lit(key).alias("layer"), pl.lit(weighting).alias("weighting")]
+                tables.append(table.rename({column: "area"}).with_columns(*missing, *labels))
+    return pl.concat(tables, how="diagonal").filter(pl.col("draws") >= FEWEST).select(
+        "layer", "area", "operator", "technology", "weighting", "kpi", "draws", "mean", "standard_error",
+        *(title for _, title in LEVELS),
+    )  # fmt: skip
 
 
 def of_base_stations(draws: pl.DataFrame) -> pl.DataFrame:
@@ -162,10 +193,7 @@ def of_base_stations(draws: pl.DataFrame) -> pl.DataFrame:
 
 def of_hexagons(draws: pl.DataFrame, resolution: int = 8) -> pl.DataFrame:
     """Return the truth of each hexagon × operator × technology in which at least 20 citizens were drawn."""
-    parent = {cell: h3.cell_to_parent(cell, resolution) for cell in draws["h3_cell"].unique().to_list()}
-    cells = _classed(draws).with_columns(
-        pl.col("h3_cell").replace_strict(parent, return_dtype=pl.Int64).alias("hexagon")
-    )
+    cells = with_cell(_classed(draws), resolution, "hexagon")
     return summarise(cells, ["hexagon", "operator", "technology"]).filter(pl.col("draws") >= 20)
 
 
