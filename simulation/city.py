@@ -95,7 +95,7 @@ class City:
         self.settlement = Settlement(base, communes, rng)
         self.scale = scale or self.scaled(len(self.settlement.keys) / len(base.areas))
         self.nets = masts.build(self.settlement, self.scale.stations, rng)
-        self.holes = tuple(holes) if not isinstance(holes, int) else self._dig(holes, rng)
+        self.holes = tuple(holes) if not isinstance(holes, int) else self._dig(holes, np.random.default_rng([seed, 4]))
         self.ethers = {
             (net.operator, ANCHOR if net.carrier.technology == "lte" else NEW_RADIO): Ether(net, rng, self.holes)
             for net in self.nets
@@ -129,7 +129,10 @@ class City:
         )
 
     def _dig(self, count: int, rng: np.random.Generator) -> tuple[Hole, ...]:
-        """Draw coverage holes where people are, 400 to 900 m wide, each in one operator's signal."""
+        """Draw coverage holes where people are, 400 to 900 m wide, each in one operator's signal.
+
+        Their own generator leaves the rest of the city as it is without them.
+        """
         commune = panels.homes(self.settlement, count, rng)
         points = self.settlement.places(commune, rng)
         return tuple(
