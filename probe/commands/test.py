@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import platform
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from measurement.record import Record
+    from probe.target import Target
 
 
 def default_probe_id() -> str:
@@ -20,9 +27,16 @@ def default_probe_id() -> str:
     "test",
     short_help="one measurement now",
     epilog="Examples:\n\n  haidang-probe test --peer http://peer.example:8080\n\n"
-    "  haidang-probe test --peer https://peer.example --thorough --json > record.json",
+    "  haidang-probe test --peer https://peer.example --thorough --json > record.json\n\n"
+    "  haidang-probe test --servers peers.toml --role domestic --exclude old.peer.example",
 )
-@click.option("--peer", "peer_url", required=True, metavar="URL", help="Peer to test against, http:// or https://.")
+@click.option("--peer", "peer_urls", multiple=True, metavar="URL", help="Peer to test against; several: the nearest.")
+@click.option("--servers", "servers_file", type=click.Path(), help="List of peers: TOML with one [[server]] each.")
+@click.option(
+    "--role", type=click.Choice(["own", "domestic", "international"]), help="Of the list, peers of this role."
+)
+@click.option("--pin", metavar="HOST", help="Of several peers, this one.")
+@click.option("--exclude", multiple=True, metavar="HOST", help="Of several peers, not this one. May be repeated.")
 @click.option("--method", default="http", show_default=True, help="Throughput method.")
 @click.option(
     "--latency",
@@ -51,7 +65,11 @@ def default_probe_id() -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print the record as one line of JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(
-    peer_url: str,
+    peer_urls: tuple[str, ...],
+    servers_file: str | None,
+    role: str | None,
+    pin: str | None,
+    exclude: tuple[str, ...],
     method: str,
     latency_method: str,
     only: str | None,
@@ -72,10 +90,10 @@ def command(
     """Measure once. A network that fails is a result: the record says how, and the exit code is 1."""
     from measurement.codec import decode, encode
     from measurement.vocabulary import LatencyMethod, Mode, Status
+    from probe import nearest, servers
     from probe.cycle import Cycle, run_cycle
     from probe.live import live
     from probe.presentation import language_of, text
-    from probe.target import parse
     from probe.throughput.plan import Direction, Plan
 
     spoken = language or language_of(dict(os.environ))
@@ -96,12 +114,21 @@ def command(
         campaign=campaign,
         organisation=organisation,
     )
-    target = parse(peer_url, authority)
-    if quiet:
-        record = run_cycle(target, cycle)
-    else:
+    say = (lambda line: None) if quiet else functools.partial(click.echo, err=True)
+    listed = (servers.load(servers_file) if servers_file else []) + [servers.Candidate(url=url) for url in peer_urls]
+    if not listed:
+        raise click.UsageError("Missing option '--peer' or '--servers'.")
+    left = servers.allowed(servers.check(listed), pin, exclude, servers.Role(role) if role else None)
+    order = nearest.order(left, say, authority)
+
+    def run(target: Target, attempt: int) -> Record:
+        once = dataclasses.replace(cycle, attempt_count=attempt if len(left) > 1 else None)
+        if quiet:
+            return run_cycle(target, once)
         with live(spoken) as listener:
-            record = run_cycle(target, cycle, listener=listener)
+            return run_cycle(target, once, listener=listener)
+
+    record = nearest.measure(order, run, say, authority)
     body = encode(record)
     decode(body)  # what the collector would refuse must not leave the probe
     click.echo(body.decode() if as_json else text(record, spoken))
