@@ -1,25 +1,32 @@
-"""One test for the agent: picks a peer, samples the surroundings, runs the cycle, says what it cost."""
+"""One test for the agent: picks the nearest peer, samples the surroundings, runs the cycle, says what it cost."""
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import random
 
 import msgspec
 
 from measurement.record import Record
+from probe import nearest
 from probe.agent.agent import Measured, Order
 from probe.cycle import Cycle, run_cycle
 from probe.network import completed, describe
 from probe.position.source import PositionSource
 from probe.radio.source import RadioSource
+from probe.servers import Candidate
 from probe.surroundings import Surroundings
-from probe.target import parse
+from probe.target import Target
 from probe.throughput.plan import Plan
 
 # Headers and acknowledgements of TCP/IP with full segments, both ways (40 of 1500 bytes, an ACK for every second one).
 OVERHEAD_RATIO = 0.045
 ECHO_BYTES = 2 * 72  # a STAMP packet of 44 bytes in UDP/IPv4, out and back
 HANDSHAKE_BYTES = 20_000  # name, connections, TLS, the inquiry: rounded up
+
+
+_log = logging.getLogger("haidang.agent")
 
 
 class Instrument:
@@ -39,7 +46,7 @@ class Instrument:
     def __call__(self, order: Order) -> Measured:
         """Run one test; a failing network is in the record."""
         settings = order.settings
-        target = parse(self._rng.choice(settings.peers), settings.ca_file)
+        standings = nearest.order([Candidate(url=url) for url in settings.peers], _log.info, settings.ca_file)
         cycle = Cycle(
             probe_id=self._probe_id,
             mode=order.mode,
@@ -50,8 +57,12 @@ class Instrument:
             organisation=settings.organisation,
             network=describe(settings.network),
         )
-        around = Surroundings(self._radio, self._position, environment=settings.position.environment)
-        record = run_cycle(target, cycle, surroundings=around)
+
+        def run(target: Target, attempt: int) -> Record:
+            around = Surroundings(self._radio, self._position, environment=settings.position.environment)
+            return run_cycle(target, dataclasses.replace(cycle, attempt_count=attempt), surroundings=around)
+
+        record = nearest.measure(standings, run, _log.info, settings.ca_file)
         if record.network is not None:
             record = msgspec.structs.replace(record, network=completed(record.network))
         return Measured(record, cost_of(record))
