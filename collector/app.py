@@ -27,6 +27,8 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
 }
+# Every method comes to our doors; else one that a door lacks would fall through to the site below.
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 _STATUS_CODES = {404: "not-found", 405: "method-not-allowed"}
 
 
@@ -73,8 +75,7 @@ def build(service: Service) -> Starlette:
     for route in ROUTES:
         by_path.setdefault(route.path, []).append(route)
     doors: list[BaseRoute] = [
-        Door(path, _dispatch(routes, service), methods=[route.method for route in routes])
-        for path, routes in by_path.items()
+        Door(path, _dispatch(routes, service), methods=_METHODS) for path, routes in by_path.items()
     ]
     if service.site is not None:
         doors.append(Mount("/", StaticFiles(directory=service.site, html=True)))
@@ -105,6 +106,8 @@ def _dispatch(routes: list[Route], service: Service) -> Callable[[Request], Awai
         endpoints["HEAD"] = endpoints["GET"]
 
     async def dispatch(request: Request) -> Response:
+        if request.method not in endpoints:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(endpoints))})
         return await endpoints[request.method](request)
 
     return dispatch
