@@ -1,6 +1,7 @@
-"""`POST /v1/upload?test=ID`: swallow a body, streaming back what has arrived: lines of `nanoseconds bytes`.
+"""`POST /v1/upload?test=ID`: swallow a body, streaming back what has arrived: lines of `nanoseconds bytes held`.
 
 The nanoseconds are the peer's monotonic clock, one for all streams, so the probe forms the rate where bytes arrive.
+`held` are bytes that arrived behind a missing segment, as the kernel counts them.
 Lines come at least each 50 ms, also while nothing arrives: a stall is seen, not guessed.
 """
 
@@ -56,15 +57,15 @@ def upload(connection: PeerConnection, request: Request) -> None:
             counter.inc(received - spent)
             is_allowed = peer.admission.spend(connection.lease, received - spent)
             spent = received
-            _tell(sock, min(length, received + ahead.held_bytes()))
+            _tell(sock, received, ahead.held_bytes())
             if not is_allowed:
                 break
     counter.inc(received - spent)
     peer.admission.spend(connection.lease, received - spent)
     connection.note_rate("uplink", received, time.monotonic() - started)
     with contextlib.suppress(OSError):
-        _tell(sock, received)
+        _tell(sock, received, 0)
 
 
-def _tell(sock: socket.socket, received: int) -> None:
-    sock.sendall(b"%d %d\n" % (time.monotonic_ns(), received))
+def _tell(sock: socket.socket, received: int, held: int) -> None:
+    sock.sendall(b"%d %d %d\n" % (time.monotonic_ns(), received, held))

@@ -147,12 +147,12 @@ class Outflow:
 
     def _take(self, line: bytes) -> None:
         parts = line.split()
-        if len(parts) != 2 or not all(part.isdigit() and len(part) <= 20 for part in parts):
+        if len(parts) != 3 or not all(part.isdigit() and len(part) <= 19 for part in parts):
             raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.TRANSFER, "The peer's counts are no numbers.")
-        arrived = int(parts[1])
+        now_ns, arrived, held = (int(part) for part in parts)
         if arrived > self.moved:
             raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.TRANSFER, "The peer counts more than was sent.")
-        self.series.add(int(parts[0]) / 1e9, arrived)
+        self.series.add(now_ns / 1e9, min(arrived + held, self.moved))
 
     def note(self, now: float) -> None:
         """Nothing: the peer notes."""

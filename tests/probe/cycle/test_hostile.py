@@ -88,14 +88,14 @@ LIES = [
     (hostile.peer_then(hostile.says("429 Too Many Requests")), DOWN, Failure.SERVER_BUSY),
     (hostile.peer_then(hostile.says("200 OK", b"short")), DOWN, Failure.PROTOCOL_ERROR),
     (hostile.peer_then(hostile.garbage), UP, Failure.PROTOCOL_ERROR),
-    (hostile.upload_counts(lambda count: b"1 2 3\n"), UP, Failure.PROTOCOL_ERROR),
+    (hostile.upload_counts(lambda count: b"1 2 3 4\n"), UP, Failure.PROTOCOL_ERROR),
     (hostile.upload_counts(lambda count: b"x" * 100), UP, Failure.PROTOCOL_ERROR),
     (
-        hostile.upload_counts(lambda count: b"%d %d\n" % (time.monotonic_ns(), count + 2**40)),
+        hostile.upload_counts(lambda count: b"%d %d 0\n" % (time.monotonic_ns(), count + 2**40)),
         UP,
         Failure.PROTOCOL_ERROR,
     ),
-    (hostile.upload_counts(lambda count: b"%d 0\n" % time.monotonic_ns()), UP, Failure.TRANSFER_STALLED),
+    (hostile.upload_counts(lambda count: b"%d 0 0\n" % time.monotonic_ns()), UP, Failure.TRANSFER_STALLED),
     (hostile.upload_counts(lambda count: b""), UP, Failure.TRANSFER_STALLED),
 ]
 
