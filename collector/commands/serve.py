@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from collector.config import load
 
@@ -44,6 +45,10 @@ from collector.config import load
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of the certificate's key.")
 @click.option("--trusted-proxy", "proxies", multiple=True, help="Address or network whose X-Forwarded-For counts.")
 @click.option("--seal-every", default=60.0, show_default=True, help="Seconds between sealings of a quiet journal.")
+@click.option("--influx-url", help="InfluxDB 2 to follow the archive, http://HOST:8086; a sink named influx.")
+@click.option("--influx-org", default="haidang", show_default=True, help="Its organisation.")
+@click.option("--influx-bucket", default="haidang", show_default=True, help="Its bucket; made where it is missing.")
+@click.option("--influx-token-file", help="File with its token; else the environment's INFLUXDB_TOKEN.")
 @click.option("--verbose", is_flag=True, help="Log each request.")
 def command(
     folder: Path,
@@ -56,6 +61,10 @@ def command(
     tls_key: Path | None,
     proxies: tuple[str, ...],
     seal_every: float,
+    influx_url: str | None,
+    influx_org: str,
+    influx_bucket: str,
+    influx_token_file: str | None,
     verbose: bool,
 ) -> None:
     """Receive records, serve the API and the site.
@@ -65,10 +74,15 @@ def command(
       haidang-collector serve --archive /srv/haidang --site /srv/haidang-site
       haidang-collector serve --archive /srv/haidang --config /etc/haidang.toml --host :: --port 443 \\
           --tls-certificate fullchain.pem --tls-key privkey.pem
+      haidang-collector serve --archive /srv/haidang --influx-url http://127.0.0.1:8086 \\
+          --influx-token-file /etc/haidang/influx-token
     """  # noqa: D301
     from collector.server import Options, run
 
     deployment = load(config)
+    if influx_url is not None:
+        influx = {"url": influx_url, "org": influx_org, "bucket": influx_bucket, "token_file": influx_token_file}
+        deployment = msgspec.structs.replace(deployment, sinks=deployment.sinks | {"influx": influx})
     run(
         Options(
             folder=folder,
