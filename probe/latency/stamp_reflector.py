@@ -105,7 +105,7 @@ class Reflector:
     def _reflect(self, datagram: kernel_time.Datagram) -> str:
         arrived_ns = datagram.arrived_ns or time.time_ns()
         now = time.monotonic()
-        if not self._may_pass(datagram.source[0], now):
+        if not self._may_pass(_limited(datagram.source[0]), now):
             return "rate"
         request = unpack_request(datagram.data, self._key)
         if request is None:
@@ -131,7 +131,7 @@ class Reflector:
             return "send"
         return "reflected"
 
-    def _may_pass(self, address: str, now: float) -> bool:
+    def _may_pass(self, address: str | bytes, now: float) -> bool:
         tokens, seen = self._buckets.get(address, (self._burst, now))
         tokens = min(self._burst, tokens + (now - seen) * self._rate)
         self._buckets.put(address, (tokens - 1 if tokens >= 1 else tokens, now))
@@ -145,24 +145,32 @@ class Reflector:
         return int(count) & 0xFFFFFFFF
 
 
+def _limited(address: str) -> str | bytes:
+    """Return what shares one limit: an IPv4 address, or the /64 that one IPv6 host may have to itself."""
+    if ":" not in address or address.startswith("::ffff:"):
+        return address
+    return socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:8]
+
+
 def _bind(host: str, port: int) -> socket.socket:
     """Open the port; an empty host is every address, IPv6 and IPv4 where the system has both."""
+    sock: socket.socket | None = None
     try:
         if host:
             family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
             sock = socket.socket(family, kind, proto)
-        elif socket.has_dualstack_ipv6():
-            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            address = ("::", port)
         else:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            address = ("", port)
+            is_dual = socket.has_dualstack_ipv6()
+            sock = socket.socket(socket.AF_INET6 if is_dual else socket.AF_INET, socket.SOCK_DGRAM)
+            address = ("::", port) if is_dual else ("", port)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         sock.bind(address)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot open UDP port {port} on {host or 'every address'}. {error.strerror or error}."
-        ) from None
+    except (OSError, OverflowError) as error:
+        if sock is not None:
+            sock.close()
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"Cannot open UDP port {port} on {host or 'every address'}. {reason}.") from None
     sock.settimeout(WAKE_S)
     return sock

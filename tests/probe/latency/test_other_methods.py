@@ -1,0 +1,246 @@
+import contextlib
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from measurement.errors import InstrumentError
+from measurement.vocabulary import Failure, LatencyMethod, Operation
+from probe.latency import EchoPlan, Endpoint, collect, echo, icmp
+from probe.latency.access import measure as access
+from probe.latency.access import resolve_ms
+from probe.target import parse
+from tests.servers.certificate import certificate
+
+HOST = "127.0.0.1"
+
+
+def plan(count: int = 10, **more: object) -> EchoPlan:
+    return EchoPlan(**{"count": count, "interval_s": 0.002, "timeout_s": 0.5, "rng": random.Random(1), **more})
+
+
+def may_ping() -> bool:
+    try:
+        collect(LatencyMethod.ICMP, Endpoint(HOST), plan(1))
+    except InstrumentError:
+        return False
+    return True
+
+
+needs_icmp = pytest.mark.skipif(not may_ping(), reason="needs ICMP sockets: ping_group_range or CAP_NET_RAW")
+
+
+@needs_icmp
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_icmp_over_both_families(host: str) -> None:
+    result = echo(LatencyMethod.ICMP, Endpoint(host), plan())
+    assert (result.sent_count, result.received_count, result.loss_ratio) == (10, 10, 0)
+    assert 0.001 <= result.rtt_median_ms < 20
+    assert result.loss_uplink_ratio is None
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("way", list(icmp.WAYS))
+def test_every_way_of_icmp_where_it_is_allowed(way: str) -> None:
+    try:
+        found = icmp.WAYS[way](Endpoint(HOST), plan(5, interval_s=0.02), None)
+    except PermissionError:
+        pytest.skip(f"the {way} socket is not allowed here")
+    assert [rtt == rtt and 0 < rtt < 50 for rtt in found.rtt_ms] == [True] * 5
+
+
+@pytest.mark.root
+def test_the_datagram_socket_needs_no_privilege_once_the_system_allows_it() -> None:
+    """In a namespace of its own, where the range may be opened, as an unprivileged user."""
+    if not shutil.which("unshare") or not shutil.which("setpriv"):
+        pytest.skip("needs unshare and setpriv")
+    code = (
+        "from probe.latency import *\n"
+        "print(collect(LatencyMethod.ICMP, Endpoint('127.0.0.1'), EchoPlan(count=3, interval_s=0.01)).rtt_ms)\n"
+    )
+    script = (
+        "ip link set lo up && sysctl -qw net.ipv4.ping_group_range='0 2147483647' && "
+        f'exec setpriv --bounding-set -all --inh-caps -all {sys.executable} -c "{code}"'
+    )
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    if "unshare" in done.stderr or "setpriv" in done.stderr or "sysctl" in done.stderr:
+        pytest.skip(f"needs namespaces: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    assert "nan" not in done.stdout
+    assert done.stdout.count(",") == 2
+
+
+def test_without_any_right_the_error_says_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(icmp, "WAYS", {"datagram": forbidden, "raw": forbidden, "scapy": forbidden})
+    with pytest.raises(InstrumentError, match="ping_group_range"):
+        collect(LatencyMethod.ICMP, Endpoint(HOST), plan(1))
+
+
+@pytest.mark.parametrize("size", range(0, 40, 3))
+def test_the_pinger_survives_any_packet(size: int) -> None:
+    rng = random.Random(size)
+    pinger = icmp.Pinger(socket.AF_INET, plan(1))
+    for first in (0x00, 0x45, 0x4F, 0xFF):
+        assert pinger.read(bytes([first]) * min(size, 1) + rng.randbytes(max(0, size - 1))) is None
+
+
+def test_the_pinger_reads_its_own_reply_with_and_without_an_ip_header() -> None:
+    pinger = icmp.Pinger(socket.AF_INET, plan(1))
+    request = pinger.compose(7, 0)
+    assert icmp.checksum(request) == 0
+    reply = bytes([0]) + request[1:]
+    assert pinger.read(reply).number == 7
+    assert pinger.read(bytes([0x45]) + bytes(19) + reply).number == 7
+    assert icmp.Pinger(socket.AF_INET, EchoPlan(rng=random.Random(2))).read(reply) is None
+
+
+class Page(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wait_s = 0.0
+    behaviour = "answer"
+
+    def do_GET(self) -> None:
+        time.sleep(self.wait_s)
+        if self.behaviour == "hang up":
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def page(**settings: object) -> Iterator[int]:
+    with ThreadingHTTPServer((HOST, 0), type("Here", (Page,), settings)) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_tcp_times_the_handshake_and_a_refusal_is_an_answer() -> None:
+    with page() as port:
+        assert echo(LatencyMethod.TCP, Endpoint(HOST, port), plan()).received_count == 10
+    refused = echo(LatencyMethod.TCP, Endpoint(HOST, 9), plan(5))
+    assert (refused.received_count, refused.loss_ratio) == (5, 0)
+
+
+def test_http_times_the_first_byte_not_the_connection() -> None:
+    with page(wait_s=0.03) as port:
+        result = echo(LatencyMethod.HTTP, Endpoint(HOST, port), plan(5))
+    assert (result.received_count, result.method) == (5, LatencyMethod.HTTP)
+    assert 30 <= result.rtt_min_ms <= result.rtt_median_ms < 60
+
+
+def test_http_of_a_server_that_hangs_up_is_loss() -> None:
+    with page(behaviour="hang up") as port:
+        assert echo(LatencyMethod.HTTP, Endpoint(HOST, port), plan(3)).loss_ratio == 1
+
+
+def test_a_stalling_server_costs_its_timeout_and_no_more() -> None:
+    with socket.create_server((HOST, 0)) as stalled:
+        started = time.monotonic()
+        result = echo(LatencyMethod.HTTP, Endpoint(HOST, stalled.getsockname()[1]), plan(3, timeout_s=0.2))
+    assert result.loss_ratio == 1
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("method", [LatencyMethod.TCP, LatencyMethod.HTTP])
+def test_the_sequential_methods_stop_when_told(method: LatencyMethod) -> None:
+    stop = threading.Event()
+    with page() as port:
+        threading.Timer(0.2, stop.set).start()
+        started = time.monotonic()
+        result = echo(method, Endpoint(HOST, port), plan(100_000, interval_s=0.01), stop)
+    assert time.monotonic() - started < 1.5
+    assert result.received_count == result.sent_count > 2
+
+
+def test_access_times_every_step() -> None:
+    with page(wait_s=0.02) as port:
+        found = access(parse(f"http://localhost:{port}"))
+    assert found.failure is None
+    assert found.access.tls_ms is None
+    assert found.access.resolve_ms >= 0
+    assert found.access.connect_ms > 0
+    assert 20 <= found.access.first_byte_ms < 200
+
+
+def tls_page(tmp_path: object, act: Callable[[socket.socket], None]) -> tuple[socket.socket, object]:
+    import ssl
+
+    identity = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.certificate, identity.key)
+    listener = socket.create_server((HOST, 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as plain:
+            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as secured:
+                act(secured)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener, identity
+
+
+def answer_ok(sock: socket.socket) -> None:
+    sock.recv(4096)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_access_times_tls(tmp_path: object) -> None:
+    listener, identity = tls_page(tmp_path, answer_ok)
+    with listener:
+        found = access(parse(f"https://localhost:{listener.getsockname()[1]}", str(identity.certificate)))
+    assert found.failure is None
+    assert found.access.tls_ms > 0
+
+
+def test_a_certificate_nobody_vouches_for_is_named(tmp_path: object) -> None:
+    listener, _ = tls_page(tmp_path, answer_ok)
+    with listener:
+        found = access(parse(f"https://localhost:{listener.getsockname()[1]}"))
+    assert found.failure.operation is Operation.TLS_HANDSHAKE
+    assert found.failure.failure is Failure.SSL_UNKNOWN_AUTHORITY
+    assert found.access.connect_ms > 0
+    assert found.access.tls_ms is None
+
+
+@pytest.mark.parametrize(
+    ("url", "failure", "operation"),
+    [
+        ("http://nosuch.invalid", Failure.DNS_NXDOMAIN_ERROR, Operation.RESOLVE),
+        (f"http://{HOST}:9", Failure.CONNECTION_REFUSED, Operation.CONNECT),
+    ],
+)
+def test_the_step_that_fails_is_named(url: str, failure: Failure, operation: Operation) -> None:
+    found = access(parse(url), timeout_s=1)
+    assert (found.failure.failure, found.failure.operation) == (failure, operation)
+
+
+def test_a_server_that_closes_at_once_is_named() -> None:
+    with page(behaviour="hang up") as port:
+        found = access(parse(f"http://{HOST}:{port}"), timeout_s=1)
+    assert (found.failure.failure, found.failure.operation) == (Failure.EOF_ERROR, Operation.TRANSFER)
+
+
+def test_a_name_is_resolved() -> None:
+    assert 0 <= resolve_ms("localhost") < 5000
+    with pytest.raises(OSError):
+        resolve_ms("nosuch.invalid")
