@@ -191,9 +191,12 @@ def tls_page(tmp_path: object, act: Callable[[socket.socket], None]) -> tuple[so
     listener = socket.create_server((HOST, 0))
 
     def serve() -> None:
-        with contextlib.suppress(OSError), listener.accept()[0] as plain:
-            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as secured:
-                act(secured)
+        with (
+            contextlib.suppress(OSError),
+            listener.accept()[0] as plain,
+            context.wrap_socket(plain, server_side=True) as secured,
+        ):
+            act(secured)
 
     threading.Thread(target=serve, daemon=True).start()
     return listener, identity
