@@ -144,7 +144,7 @@ def main() -> None:
         say(f"Measuring: {TESTS} real tests over loopback sockets …")
         probe = token("demo-probe", "probe")
         run(
-            "haidang-probe", "run", "--peer", peer, "--collector", collector, 
+            "haidang-probe", "run", "--peer", peer, "--collector", collector,
             "--token-file", probe, "--probe-id", "demo-probe",
             "--spool", OUT / "spool.sqlite", "--count", str(TESTS), "--interval", "1",
         )  # fmt: skip
