@@ -1,0 +1,1 @@
+"""Surfaces between the samples: blocks, variograms, local kriging, validation, cells."""
