@@ -246,6 +246,9 @@
       return openArea(index, latlng);
     }
 
+    /* Public builds carry counts in bands. */
+    const count = (value) => (site.is_internal ? "" : "≥\u00a0") + haidang.num(value);
+
     function cellFacts(found, index) {
       const place = shown.layer.areas[index] ? haidang.name(shown.layer.areas[index].name) : t("cell.title");
       if (found.isThin) {
@@ -258,7 +261,7 @@
       return facts(t("cell.title"), [
         [t("cell.place"), place], [haidang.title(kpi()), haidang.figure(kpi(), found.value)],
         [t("cell.p10"), found.p10 === undefined || found.p10 === null ? null : haidang.figure(kpi(), found.p10)],
-        [t("rank.samples"), haidang.num(found.tests)], [t("facts.devices"), haidang.num(found.devices)],
+        [t("rank.samples"), count(found.tests)], [t("facts.devices"), count(found.devices)],
       ]);
     }
 

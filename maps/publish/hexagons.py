@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import h3
+import numpy as np
 import polars as pl
 
 from maps.packing import significant, write_script
@@ -108,7 +109,7 @@ def write_hexagons(
         for key, group in placed.partition_by(*GROUP, "kpi", as_dict=True).items():
             name = _slice_name(key[:3], words)
             if name:
-                slices.setdefault(name, {}).setdefault(str(resolution), {})[str(key[3])] = _figures(group)
+                slices.setdefault(name, {}).setdefault(str(resolution), {})[str(key[3])] = _figures(group, internal)
     for key, group in thin.partition_by(*GROUP, as_dict=True).items() if thin.height else ():
         name = _slice_name(key, words)
         if name:
@@ -123,14 +124,25 @@ def write_hexagons(
     return written
 
 
-def _figures(group: pl.DataFrame) -> dict[str, list[Any]]:
+BANDS = (3, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 2000, 5000, 10_000)
+"""Counts of a public site: a hexagon less its parts would tell what was held back, so no count is exact."""
+
+
+def _counted(counts: pl.Series, exact: bool) -> list[int]:
+    if exact:
+        return [int(count) for count in counts]
+    edges = np.array((0, *BANDS))
+    return [int(edge) for edge in edges[np.searchsorted(edges, counts.to_numpy(), side="right") - 1]]
+
+
+def _figures(group: pl.DataFrame, exact: bool) -> dict[str, list[Any]]:
     """Return the columns of one KPI; the value goes where the cell may not be shown (internal builds keep counts)."""
     kept = group.with_columns(pl.when(publishable()).then("value").alias("value"))
     figures: dict[str, list[Any]] = {
         "index": kept["index"].diff().fill_null(kept["index"][0]).to_list(),
         "value": significant(kept["value"], 3),
-        "tests": kept["samples_count"].to_list(),
-        "devices": kept["devices_count"].to_list(),
+        "tests": _counted(kept["samples_count"], exact),
+        "devices": _counted(kept["devices_count"], exact),
     }
     if "p10" in kept.columns:
         figures["p10"] = significant(kept["p10"], 3)
