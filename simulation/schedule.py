@@ -20,6 +20,8 @@ HOUR_S = 3600.0
 UTC_OFFSET_S = 7 * HOUR_S
 """The deployment's time zone, Asia/Ho_Chi_Minh: no summer time since 1975."""
 _EPOCH = date(1970, 1, 1).toordinal()
+SPOTS_A_DAY = 12
+"""Places a certified crew visits on one day."""
 DRIVE_MPS = 9.0
 DRIVE_GAP_S = (30.0, 300.0)
 """Tests of a drive lie at least 30 s apart (QCVN 81:2019), and not much more than is needed to fill the day."""
@@ -46,6 +48,13 @@ def unix_seconds(tests: Tests) -> Reals:
     [61200.0]
     """
     return (tests.day - _EPOCH) * 86_400.0 - UTC_OFFSET_S + tests.second
+
+
+def _turns(count: int, devices: int, rng: np.random.Generator) -> tuple[Integers, Integers, Integers]:
+    """Share tests among devices by chance: the device of each, its running number there, and how many each has."""
+    each = np.bincount(rng.integers(max(1, devices), size=count), minlength=devices)
+    own = np.repeat(np.arange(devices), each)
+    return own, np.arange(count) - np.repeat(np.cumsum(each) - each, each), each
 
 
 def join(parts: Sequence[Tests]) -> Tests:
@@ -92,8 +101,11 @@ class Habits:
         return Tests(np.full(len(device), day.toordinal()), device, spot, fix, second, hour)
 
     def _probes(self, count: int, rng: np.random.Generator) -> tuple[Integers, Integers, Reals]:
-        device = self.of_kind[PROBE][rng.integers(max(1, len(self.of_kind[PROBE])), size=count)]
-        return device, self.devices.first_spot[device], rng.uniform(0, 24 * HOUR_S, count)
+        probes = self.of_kind[PROBE]
+        own, step, each = _turns(count, len(probes), rng)
+        # One test in each equal part of the day: hours are sampled alike and tests keep their distance.
+        second = 24 * HOUR_S * (step + 0.8 * rng.random(count)) / each[own]
+        return probes[own], self.devices.first_spot[probes[own]], second
 
     def _phones(self, count: int, rng: np.random.Generator) -> tuple[Integers, Integers, Reals]:
         device = self.of_kind[PHONE][
@@ -105,9 +117,7 @@ class Habits:
 
     def _drives(self, count: int, rng: np.random.Generator) -> tuple[Integers, Integers, Reals]:
         modems = self.of_kind[DRIVE]
-        each = np.bincount(rng.integers(max(1, len(modems)), size=count), minlength=len(modems))
-        own = np.repeat(np.arange(len(modems)), each)
-        step = np.arange(count) - np.repeat(np.cumsum(each) - each, each)
+        own, step, each = _turns(count, len(modems), rng)
         gap = np.clip(14 * HOUR_S / np.maximum(each, 1), *DRIVE_GAP_S)
         start = 6 * HOUR_S + rng.uniform(0, np.maximum(1, 15 * HOUR_S - gap * each))
         second = np.minimum((start[own] + step * gap[own]) + rng.uniform(0, 0.2, count), 24 * HOUR_S - 1)
@@ -119,10 +129,9 @@ class Habits:
 
     def _crews(self, count: int, rng: np.random.Generator) -> tuple[Integers, Integers, Reals]:
         crews = self.of_kind[CREW]
-        each = np.bincount(rng.integers(max(1, len(crews)), size=count), minlength=len(crews))
-        own = np.repeat(np.arange(len(crews)), each)
-        step = np.arange(count) - np.repeat(np.cumsum(each) - each, each)
+        own, step, each = _turns(count, len(crews), rng)
         second = 8 * HOUR_S + 10 * HOUR_S * (step + 0.5 * rng.random(count)) / each[own]
         device = crews[own]
-        spot = self.devices.first_spot[device] + rng.integers(self.devices.spot_count[device])
-        return device, spot, second
+        first = rng.integers(self.devices.spot_count[crews]) if len(crews) else crews
+        visited = first[own] + step * SPOTS_A_DAY // each[own]
+        return device, self.devices.first_spot[device] + visited % self.devices.spot_count[device], second
