@@ -18,6 +18,8 @@ from probe.peer.limits import Limits
 HOUR_S = 3600.0
 LINGER_S = 3.0
 """A test with no stream open ends by itself after this."""
+SHARED_STREAMS = 8
+"""Streams of one address that share a place: LibreSpeed opens six."""
 KNOWN_ADDRESSES = 65_536
 """Addresses whose allowance is remembered: bounds memory against floods of addresses."""
 
@@ -52,6 +54,7 @@ class Lease:
     streams: int = 0
     idle_since: float = 0.0
     is_over: bool = False
+    is_shared: bool = False
     rates_bps: dict[str, float] = field(default_factory=dict)
 
 
@@ -109,6 +112,27 @@ class Admission:
         with self._changed:
             self._expire()
             return self._leases.get(test_id)
+
+    def join(self, address: str) -> Lease:
+        """Enter a stream of somebody else's client, which names no test: streams of one address share a place.
+
+        Raises
+        ------
+        Busy
+            As `open`.
+        """
+        with self._changed:
+            self._expire()
+            now = self._clock()
+            for lease in self._leases.values():
+                is_young = now - lease.since < self.limits.test_s / 2
+                if lease.is_shared and lease.address == address and lease.streams < SHARED_STREAMS and is_young:
+                    lease.streams += 1
+                    return lease
+        lease = self.open(address)
+        lease.is_shared = True
+        self.enter(lease)
+        return lease
 
     def enter(self, lease: Lease) -> None:
         """Note that a stream of the test begins."""

@@ -123,6 +123,8 @@ class PeerConnection:
         return data
 
     def _request(self, event: h11.Request) -> Request:
+        if event.http_version not in (b"1.0", b"1.1"):
+            raise BadRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.0 or HTTP/1.1.")
         try:
             target = urlsplit(event.target.decode("ascii"))
             query = dict(parse_qsl(target.query, max_num_fields=32))

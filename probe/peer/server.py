@@ -250,29 +250,27 @@ class Peer:
             handler(connection, request)
             return HTTPStatus.OK
         try:
-            lease, is_own = self._lease(connection, request)
+            lease = self._lease(connection, request)
         except Busy as busy:
             headers = [("Retry-After", str(int(busy.retry_after_s) + 1))]
             self._reject(connection, HTTPStatus.TOO_MANY_REQUESTS, busy.reason, headers)
             return HTTPStatus.TOO_MANY_REQUESTS
         connection.lease = lease
-        self.admission.enter(lease)
         try:
             handler(connection, request)
         finally:
             self.admission.leave(lease)
-            if is_own:
-                self.admission.close(lease)
         return HTTPStatus.OK
 
-    def _lease(self, connection: PeerConnection, request: Request) -> tuple[Lease, bool]:
-        """Find the test a stream belongs to; a stream without one (other people's clients) is a test by itself."""
+    def _lease(self, connection: PeerConnection, request: Request) -> Lease:
+        """Find the test a stream belongs to, and enter it."""
         if "test" not in request.query:
-            return self.admission.open(connection.address), True
+            return self.admission.join(connection.address)
         lease = self.admission.find(request.query["test"])
         if lease is None:
             raise BadRequest(HTTPStatus.FORBIDDEN, "Invalid test. It is over, or never was.")
-        return lease, False
+        self.admission.enter(lease)
+        return lease
 
     @staticmethod
     def _reject(
