@@ -109,10 +109,11 @@ class Outflow:
         sent = 0
         try:
             while sent < limit and self.moved < self._length:
-                count = send(self.socket, self.moved, min(PIECE_BYTES, self._length - self.moved), self._portable)
+                wanted = min(PIECE_BYTES, limit - sent, self._length - self.moved)
+                count = send(self.socket, self.moved, wanted, self._portable)
                 sent += count
                 self.moved += count
-                if count < PIECE_BYTES:
+                if count < wanted:
                     break
         except _WAIT:
             pass
@@ -134,6 +135,8 @@ class Outflow:
             except _WAIT:
                 return
             if not data:
+                if self.is_done and self.series.counts and self.series.counts[-1] >= self.moved:
+                    return  # it has told the last count
                 raise NetworkFailure(Failure.EOF_ERROR, Operation.TRANSFER, "The peer closed in the middle.")
             *lines, self._text = (self._text + data).split(b"\n")
             if len(self._text) > LONGEST_LINE:

@@ -156,7 +156,7 @@ class _Phase:
         else:
             writers = [flow.socket for flow in self.flows if flow.wants_write]
             select.select([flow.socket for flow in self.flows], writers, [], left)
-        moved = sum(flow.pump(PUMP_BYTES) for flow in self.flows)
+        moved = sum(flow.pump(self._allowed) for flow in self.flows)
         if moved < NAP_BYTES:
             time.sleep(min(NAP_S, max(0.0, until - time.monotonic())))
 
@@ -169,14 +169,19 @@ class _Phase:
         elif now - self.moved_at > self.plan.timeout_s:
             return _Stop(StopReason.ERROR, NetworkFailure(Failure.TRANSFER_STALLED, Operation.TRANSFER))
         self._report(now)
-        budget = self.plan.byte_budget
-        if budget is not None and self._moved >= budget:
+        if self._allowed <= 0 and moved >= self._moved:
             return _Stop(StopReason.BYTES)
         return self._warm_up(now) if self.main_s is None else self._judge(now)
 
     @property
     def _moved(self) -> int:
         return sum(flow.moved for flow in self.flows)
+
+    @property
+    def _allowed(self) -> int:
+        """How much may move in one go."""
+        budget = self.plan.byte_budget
+        return PUMP_BYTES if budget is None else min(PUMP_BYTES, budget - self._moved)
 
     @property
     def _bytes_used(self) -> int:
