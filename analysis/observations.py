@@ -9,7 +9,8 @@ import polars as pl
 
 from analysis.technology import BASIC, CLASSES
 from analysis.thresholds import Thresholds
-from archive.frames import frame_from_lines, schema
+from archive import blocks
+from archive.frames import schema
 from archive.snapshot import Segment, Snapshot, read_segment
 from measurement.columns import area_column
 from measurement.kpi import KPIS
@@ -132,7 +133,7 @@ class DayRecords(NamedTuple):
         parts = [pl.DataFrame(schema={name: wanted[name] for name in columns})]
         parts += [read_segment(segment.path, columns, wanted) for segment in self.segments]
         if self.blocks:
-            parts.append(frame_from_lines(b"\n".join(self.blocks), self.layers).select(columns))
+            parts.append(blocks.frame(self.blocks, self.layers).select(columns))
         return pl.concat(parts)
 
 

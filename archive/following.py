@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from archive.frames import frame_from_lines, schema
+from archive import blocks
+from archive.frames import schema
 from archive.store import Archive
 
 MOST_ROWS = 50_000
-MOST_HOT_BYTES = 16 << 20
+MOST_HOT_BYTES = 8 << 20
 
 
 class Chunk(NamedTuple):
@@ -38,7 +39,7 @@ def after(archive: Archive, cursor: int, *, is_sealed_only: bool = False) -> Ite
     """
     # The snapshot ends before anything is yielded: a slow reader must not hold the write-ahead log. A segment that
     # is not delivered yet is never merged away, so its file stays.
-    blocks: list[bytes] = []
+    bodies: list[bytes] = []
     with archive.snapshot() as snapshot:
         segments = [s for s in snapshot.segments if s.last_sequence > cursor]
         segment = min(segments, key=lambda s: s.last_sequence, default=None)
@@ -47,9 +48,9 @@ def after(archive: Archive, cursor: int, *, is_sealed_only: bool = False) -> Ite
             if is_sealed_only:
                 return
             limit = 2**62 if segment is None else segment.last_sequence
-            blocks, through = snapshot.hot_after(cursor, limit, MOST_HOT_BYTES)
-    if blocks:
-        yield Chunk(frame_from_lines(b"\n".join(blocks), snapshot.layers), through, None)
+            bodies, through = snapshot.hot_after(cursor, limit, MOST_HOT_BYTES)
+    if bodies:
+        yield Chunk(blocks.frame(bodies, snapshot.layers), through, None)
     elif segment is not None:
         yield from _of_segment(segment.path, segment.last_sequence, snapshot.layers)
 

@@ -10,9 +10,10 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
+from archive.blocks import without
 from archive.known import in_segments
 from archive.store import Archive
 from measurement.errors import StorageError
@@ -21,12 +22,19 @@ GROUP_BYTES = 8 << 20
 """A commit takes no more than this, so that the first of the waiting is not kept for the last."""
 
 
-class Entry(NamedTuple):
-    """One placed record: 16 bytes of its id, its civil day, its JSON."""
+class Part(NamedTuple):
+    """The records of one batch that started on one civil day: their positions in it, and their block."""
 
-    record_id: bytes
     day: str
+    positions: list[int]
     body: bytes
+
+
+class Incoming(NamedTuple):
+    """A batch: 16 bytes of each record's id in the order in which they came, and one part a day."""
+
+    ids: list[bytes]
+    parts: list[Part]
 
 
 class Receipt(NamedTuple):
@@ -40,7 +48,7 @@ Done = Callable[[Receipt | StorageError], None]
 
 
 class _Waiting(NamedTuple):
-    entries: list[Entry]
+    batch: Incoming
     done: Done
     byte_count: int
 
@@ -60,12 +68,12 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def append(self, entries: list[Entry], done: Done) -> None:
+    def append(self, batch: Incoming, done: Done) -> None:
         """Hand over a batch; `done` gets its receipt after the commit, or why it is not kept."""
-        size = sum(len(entry.body) for entry in entries) + 64 * len(entries)
+        size = sum(len(part.body) for part in batch.parts) + 64 * len(batch.ids)
         with self._lock:
             self.waiting_bytes += size
-        self._queue.put(_Waiting(entries, done, size))
+        self._queue.put(_Waiting(batch, done, size))
 
     def close(self) -> None:
         """Commit what waits and end the writer."""
@@ -98,7 +106,7 @@ class Journal:
         answers: list[Receipt] | StorageError
         try:
             with self._archive.transaction() as connection:
-                answers = self._write(connection, [waiting.entries for waiting in group])
+                answers = self._write(connection, [waiting.batch for waiting in group])
         except (sqlite3.Error, OSError) as error:
             answers = StorageError(f"The journal cannot take records: {error}")
         self.commit_count += 1
@@ -108,30 +116,29 @@ class Journal:
         for index, waiting in enumerate(group):
             waiting.done(answers if isinstance(answers, StorageError) else answers[index])
 
-    def _write(self, connection: sqlite3.Connection, batches: list[list[Entry]]) -> list[Receipt]:
-        total = sum(map(len, batches))
-        first = self._archive.take_sequences(connection, total)
+    def _write(self, connection: sqlite3.Connection, batches: list[Incoming]) -> list[Receipt]:
+        first = self._archive.take_sequences(connection, sum(len(batch.ids) for batch in batches))
         receipts: list[Receipt] = []
-        kept: dict[str, list[tuple[int, bytes]]] = {}
-        for entries in batches:
-            duplicates = self._enter_ids(connection, entries, first)
-            for offset, entry in enumerate(entries):
-                if offset not in duplicates:
-                    kept.setdefault(entry.day, []).append((first + offset, entry.body))
-            first += len(entries)
+        blocks: list[tuple[int, int, str, int, bytes]] = []
+        for batch in batches:
+            duplicates = self._enter_ids(connection, batch.ids, first)
+            for part in batch.parts:
+                kept = [position for position in part.positions if position not in duplicates]
+                body = part.body
+                if kept and len(kept) < len(part.positions):
+                    body = without(body, frozenset(i for i, p in enumerate(part.positions) if p in duplicates))
+                if kept:
+                    blocks.append((first + kept[-1], first + kept[0], part.day, len(kept), body))
+            first += len(batch.ids)
             receipts.append(Receipt(duplicates, first - 1))
         connection.executemany(
-            "INSERT INTO hot (sequence, first_sequence, day, row_count, body) VALUES (?, ?, ?, ?, ?)",
-            [
-                (rows[-1][0], rows[0][0], day, len(rows), b"\n".join([body for _, body in rows]))
-                for day, rows in kept.items()
-            ],
+            "INSERT INTO hot (sequence, first_sequence, day, row_count, body) VALUES (?, ?, ?, ?, ?)", blocks
         )
         return receipts
 
-    def _enter_ids(self, connection: sqlite3.Connection, entries: list[Entry], first: int) -> frozenset[int]:
+    def _enter_ids(self, connection: sqlite3.Connection, ids: list[bytes], first: int) -> frozenset[int]:
         """Enter the ids of a batch; return the positions of those that were known."""
-        rows = [(entry.record_id, first + offset) for offset, entry in enumerate(entries)]
+        rows = [(record_id, first + offset) for offset, record_id in enumerate(ids)]
         cursor = connection.executemany("INSERT OR IGNORE INTO ids VALUES (?, ?)", rows)
         duplicates: set[int] = set()
         if cursor.rowcount < len(rows):
@@ -146,8 +153,3 @@ class Journal:
 def _holds(connection: sqlite3.Connection, row: tuple[bytes, int]) -> bool:
     (sequence,) = connection.execute("SELECT sequence FROM ids WHERE record_id = ?", row[:1]).fetchone()
     return bool(sequence == row[1])
-
-
-def entries_of(rows: Iterable[tuple[str, str, bytes]]) -> list[Entry]:
-    """Return entries of (record_id as text, day, body)."""
-    return [Entry(bytes.fromhex(record_id.replace("-", "")), day, body) for record_id, day, body in rows]

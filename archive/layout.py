@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS hot (
     first_sequence INTEGER NOT NULL,         -- of its first; numbers between may be missing
     day TEXT NOT NULL,                       -- civil day on which the tests started, YYYY-MM-DD
     row_count INTEGER NOT NULL,
-    body BLOB NOT NULL                       -- JSON of the placed records, one a line
+    body BLOB NOT NULL                       -- the placed records as columns (archive.blocks)
 );
 CREATE INDEX IF NOT EXISTS hot_by_day ON hot (day, row_count);
 CREATE TABLE IF NOT EXISTS ids (

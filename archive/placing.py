@@ -27,7 +27,7 @@ class Place:
     def __init__(self) -> None:
         """Begin with nowhere."""
         self.areas: dict[str, str] = {}
-        self.h3_cell: str | None = None
+        self.h3_cell: int | None = None
         self.match: Match | None = None
 
     @property
@@ -49,6 +49,7 @@ class Placer:
     ) -> None:
         """Prepare the layers and the registry."""
         self._layers = [AreaIndex(layer) for layer in layers]
+        self.layer_keys = [layer.key for layer in layers]
         self._stations = StationIndex(stations, gnb_id_bits)
 
     @classmethod
@@ -102,7 +103,7 @@ class Placer:
             x = [position.longitude_deg for _, position in known]
             y = [position.latitude_deg for _, position in known]
             for (place, _), cell in zip(known, self.h3(x, y).tolist(), strict=True):
-                place.h3_cell = f"{cell:x}"
+                place.h3_cell = cell
             for layer, keys in self.areas(x, y).items():
                 for (place, _), key in zip(known, keys, strict=True):
                     if key is not None:

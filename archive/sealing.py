@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 import polars as pl
 
-from archive import layout
-from archive.frames import frame_from_lines, schema
+from archive import blocks, layout
+from archive.frames import schema
 from archive.snapshot import read_segment
 from archive.store import Archive, Written
 
-CHUNK_BYTES = 24 << 20
-"""JSON turned into a frame at once; bounds the sealer's memory."""
-CLEAR_ROWS = 16
-"""Blocks deleted in one transaction: some 8 MB, so that the journal never waits longer than a few milliseconds."""
+CHUNK_BYTES = 8 << 20
+"""Blocks turned into a frame at once; bounds the sealer's memory."""
+CLEAR_ROWS = 32
+"""Blocks deleted in one transaction: some 9 MB, so that the journal never waits longer than a few milliseconds."""
 
 
 class _Block(NamedTuple):
@@ -58,7 +58,7 @@ def hot_size(archive: Archive) -> tuple[int, int]:
 
 
 def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
-    """Move the oldest hot rows, up to about `limit_bytes` of JSON, into one segment a day; return how many."""
+    """Move the oldest hot rows, up to about `limit_bytes` of blocks, into one segment a day; return how many."""
     layers = archive.layer_keys()
     begin = _sealed_through(archive.connection)
     frames: dict[str, list[pl.DataFrame]] = {}
@@ -68,7 +68,7 @@ def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
     through = 0
 
     def flush(day: str) -> None:
-        frames.setdefault(day, []).append(frame_from_lines(b"\n".join(pending.pop(day)), layers))
+        frames.setdefault(day, []).append(blocks.frame(pending.pop(day), layers))
         sizes[day] = 0
 
     for block in _blocks(archive, limit_bytes):

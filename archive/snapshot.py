@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from archive import layout
-from archive.frames import frame_from_lines, schema
+from archive import blocks, layout
+from archive.frames import schema
 
 
 class Segment(NamedTuple):
@@ -62,7 +62,7 @@ class Snapshot:
         return sum(segment.row_count for segment in self.segments) + sum(self.hot_counts.values())
 
     def hot_blocks(self, day: str) -> Iterator[bytes]:
-        """Yield the blocks of JSON lines of one day that are in no segment yet."""
+        """Yield the blocks (`archive.blocks`) of one day that are in no segment yet."""
         if self._connection is None:
             yield from self._carried.get(day, ())
             return
@@ -80,17 +80,17 @@ class Snapshot:
 
     def hot_after(self, after: int, until: int, limit_bytes: int) -> tuple[list[bytes], int]:
         """Return the hot blocks between two sequences, up to about `limit_bytes`, and the sequence of the last."""
-        blocks: list[bytes] = []
+        bodies: list[bytes] = []
         size, through = 0, after
         for sequence, body in self._reading().execute(
             f"SELECT sequence, body FROM hot WHERE sequence > ? AND sequence < ? AND {_HOT} ORDER BY sequence",
             (after, until),
         ):
-            blocks.append(body)
+            bodies.append(body)
             size, through = size + len(body), int(sequence)
             if size >= limit_bytes:
                 break
-        return blocks, through
+        return bodies, through
 
     def _reading(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -104,21 +104,21 @@ class Snapshot:
         parts = [pl.DataFrame(schema={name: wanted[name] for name in names})]
         parts += [read_segment(s.path, names, wanted) for s in self.segments if s.day == day]
         if day in self.hot_counts:
-            parts += [frame_from_lines(lines, self.layers).select(names) for lines in self._hot_chunks(day)]
+            parts += [blocks.frame(chunk, self.layers).select(names) for chunk in self._hot_chunks(day)]
         return pl.concat(parts)
 
-    def _hot_chunks(self, day: str, limit: int = 32 << 20) -> Iterator[bytes]:
-        """Join small blocks, so that a day of single records does not become as many frames."""
+    def _hot_chunks(self, day: str, limit: int = 16 << 20) -> Iterator[list[bytes]]:
+        """Gather small blocks, so that a day of single records does not become as many frames."""
         chunk: list[bytes] = []
         size = 0
         for block in self.hot_blocks(day):
             chunk.append(block)
             size += len(block)
             if size >= limit:
-                yield b"\n".join(chunk)
+                yield chunk
                 chunk, size = [], 0
         if chunk:
-            yield b"\n".join(chunk)
+            yield chunk
 
     def close(self) -> None:
         """End the read transaction."""

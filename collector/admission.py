@@ -1,16 +1,16 @@
-"""A decoded record becomes an entry of the journal: placed, flagged, stamped with the time of receipt."""
+"""Decoded records become a batch for the journal: placed, flagged, stamped with the time of receipt, packed by day."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple
 
-import msgspec
-
-from archive.journal import Entry
+from archive.blocks import microseconds, pack
+from archive.journal import Incoming, Part
 from archive.placing import Place, Placer
+from measurement.columns import area_column
 from measurement.plausibility import Context, Previous, flags
 from measurement.record import Record
 
@@ -19,15 +19,12 @@ MOST_PROBES = 200_000
 FAR_M = 35_000.0
 """A cell of GSM's normal range ends here; no LTE or NR cell of a city reaches farther."""
 
-_encoder = msgspec.json.Encoder()
-
 
 class Admitted(NamedTuple):
     """A record with what the collector knows of it."""
 
     record: Record
-    entry: Entry
-    areas: dict[str, str]
+    place: Place
     flags: list[str]
 
 
@@ -36,33 +33,53 @@ class Admission:
 
     def __init__(self, placer: Placer, zone: tzinfo) -> None:
         """Admit by the deployment's layers, registry and time zone."""
-        self.placer = placer
+        self._placer = placer
         self._zone = zone
         self._previous: OrderedDict[str, Previous] = OrderedDict()
 
     def admit(self, records: Sequence[Record], received_at: datetime) -> list[Admitted]:
         """Place and flag records in the order in which they came."""
-        stamp = f',"received_at":"{received_at.astimezone(UTC).isoformat().replace("+00:00", "Z")}"'
-        places = self.placer.place(records)
-        return [self._one(r, place, received_at, stamp) for r, place in zip(records, places, strict=True)]
+        places = self._placer.place(records)
+        admitted = []
+        for record, place in zip(records, places, strict=True):
+            found = flags(record, Context(received_at, self._previous.get(record.probe_id)))
+            if place.match is not None:
+                found.extend(_doubts(place))
+            self._remember(record)
+            admitted.append(Admitted(record, place, found))
+        return admitted
 
-    def _one(self, record: Record, place: Place, received_at: datetime, stamp: str) -> Admitted:
-        found = flags(record, Context(received_at, self._previous.get(record.probe_id)))
-        found.extend(_placing_flags(place))
-        self._remember(record)
-        # The record was checked as it came; what we add is spliced in behind, which spares building it anew.
-        tail = [stamp]
-        if place.areas:
-            tail.append(f',"areas":{_encoder.encode(place.areas).decode()}')
-        if place.h3_cell is not None:
-            tail.append(f',"h3_cell":"{place.h3_cell}"')
-        if place.match is not None:
-            tail.append(f',"base_station":{_encoder.encode(place.base_station).decode()}')
-        if found:
-            tail.append(f',"flags":{_encoder.encode(found).decode()}')
-        body = _encoder.encode(record)[:-1] + "".join(tail).encode() + b"}"
-        day = record.started_at.astimezone(self._zone).date().isoformat()
-        return Admitted(record, Entry(bytes.fromhex(record.record_id.replace("-", "")), day, body), place.areas, found)
+    def pack(self, admitted: Sequence[Admitted], received_at: datetime) -> Incoming:
+        """Make the journal's batch."""
+        days: dict[str, list[int]] = {}
+        for position, item in enumerate(admitted):
+            day = item.record.started_at.astimezone(self._zone).date().isoformat()
+            days.setdefault(day, []).append(position)
+        ids = [bytes.fromhex(item.record.record_id.replace("-", "")) for item in admitted]
+        stamp = microseconds(received_at)
+        return Incoming(
+            ids,
+            [
+                Part(day, positions, self._block([admitted[p] for p in positions], stamp))
+                for day, positions in days.items()
+            ],
+        )
+
+    def _block(self, admitted: list[Admitted], stamp: int) -> bytes:
+        places = [item.place for item in admitted]
+        added: dict[str, list[Any]] = {
+            "received_at": [stamp] * len(admitted),
+            "h3_cell": [place.h3_cell for place in places],
+            "flags": [item.flags or None for item in admitted],
+        }
+        for layer in self._placer.layer_keys:
+            added[area_column(layer)] = [place.areas.get(layer) for place in places]
+        matches = [place.match for place in places]
+        if matches.count(None) < len(matches):
+            added["base_station_id"] = [m and m.id for m in matches]
+            added["base_station_distance_m"] = [m and m.distance_m for m in matches]
+            added["base_station_matched_by"] = [m and m.matched_by.value for m in matches]
+        return pack([item.record for item in admitted], added)
 
     def _remember(self, record: Record) -> None:
         before = self._previous.get(record.probe_id)
@@ -76,7 +93,7 @@ class Admission:
             self._previous.popitem(last=False)
 
 
-def _placing_flags(place: Place) -> Iterable[str]:
+def _doubts(place: Place) -> list[str]:
     if place.match is None:
         return []
     doubts = ["base-station-doubtful"] if place.match.is_doubtful else []

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from archive import layout
-from archive.journal import Journal, Receipt
+from archive.journal import Incoming, Journal, Receipt
 from archive.placing import Placer
 from archive.sealing import hot_size
 from archive.store import Archive
@@ -52,6 +52,7 @@ class Settled(NamedTuple):
 
     batch: Batch
     admitted: list[Admitted]
+    incoming: Incoming
 
 
 class Service:
@@ -120,12 +121,13 @@ class Service:
         if rows > self.limits.hot_rows:
             raise Problem("storage-full", "Sealing is behind.", retry_after_s=30)
 
-    def admit(self, records: Sequence[Record], at: datetime) -> list[Admitted]:
-        """Place and flag records; one thread at a time."""
+    def settle(self, batch: Batch, at: datetime) -> Settled:
+        """Place, flag and pack the records of a batch; one thread at a time."""
         with self._admitting:
-            return self.admission.admit(records, at)
+            admitted = self.admission.admit(batch.records, at)
+            return Settled(batch, admitted, self.admission.pack(admitted, at))
 
-    async def keep(self, admitted: list[Admitted]) -> Receipt:
+    async def keep(self, incoming: Incoming) -> Receipt:
         """Make records durable; returns after the commit.
 
         Raises
@@ -143,7 +145,7 @@ class Service:
         def done(answer: Receipt | StorageError) -> None:
             loop.call_soon_threadsafe(settle, answer)
 
-        self.journal.append([a.entry for a in admitted], done)
+        self.journal.append(incoming, done)
         answer = await future
         if isinstance(answer, StorageError):
             raise Problem("storage-full", str(answer), retry_after_s=10)

@@ -79,13 +79,13 @@ class Window:
         with self._lock:
             for item in admitted:
                 network = item.record.network
-                if item.flags or network is None or network.technology is None or not item.areas:
+                if item.flags or network is None or network.technology is None or not item.place.areas:
                     continue
                 operator = network.operator or operator_of(network.mcc, network.mnc)
                 if operator is None:
                     continue
                 sample = _sample(item.record)
-                for layer, area in item.areas.items():
+                for layer, area in item.place.areas.items():
                     self._append((layer, area, operator, network.technology.value), sample)
 
     def _append(self, key: Series, sample: _Sample) -> None:

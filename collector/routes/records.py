@@ -51,7 +51,7 @@ def _own_only(batch: Batch, identity: Identity) -> Batch:
 
 def _work(service: Service, body: bytes, encoding: str, identity: Identity, at: datetime) -> Settled:
     batch = _own_only(read_batch(body, encoding, service.limits.expanded_bytes), identity)
-    return Settled(batch, service.admit(batch.records, at))
+    return service.settle(batch, at)
 
 
 async def post_records(request: Request, service: Service) -> Response:
@@ -71,7 +71,7 @@ async def post_records(request: Request, service: Service) -> Response:
             settled = await loop.run_in_executor(service.readers, _work, service, body, encoding, identity, at)
     except IntakeError as error:
         raise Problem(error.code, error.detail) from None
-    receipt = await service.keep(settled.admitted)
+    receipt = await service.keep(settled.incoming)
     service.count(settled.batch, settled.admitted, receipt)
     backlog = request.headers.get("haidang-backlog", "")
     service.presence.brought(
@@ -138,10 +138,10 @@ async def post_browser_record(request: Request, service: Service) -> Response:
         else:
             kept.records.append(coarsen(record))
             kept.indices.append(0)
-    settled = Settled(kept, service.admit(kept.records, service.now()))
+    settled = service.settle(kept, service.now())
     if kept.records:
         service.tickets.spend(nonce)
-    receipt = await service.keep(settled.admitted)
+    receipt = await service.keep(settled.incoming)
     service.count(kept, settled.admitted, receipt)
     return _acknowledge(settled, len(receipt.duplicates))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from archive.journal import Journal, Receipt, entries_of
+from archive.blocks import pack
+from archive.journal import Incoming, Journal, Part, Receipt
 from archive.known import forget, in_segments
 from archive.sealing import clear, hot_size, merge, seal, sweep
 from archive.store import Archive
-from measurement.codec import encode
 from measurement.errors import StorageError
 from measurement.identity import unix_ms_of
 from measurement.record import Record
@@ -17,8 +17,9 @@ from tests.archive.places import layer, square
 from tests.archive.sample import records
 
 
-def entries(found: list[Record], day: str = "2026-11-22") -> list:
-    return entries_of((r.record_id, day, encode(r)) for r in found)
+def entries(found: list[Record], day: str = "2026-11-22") -> Incoming:
+    ids = [bytes.fromhex(r.record_id.replace("-", "")) for r in found]
+    return Incoming(ids, [Part(day, list(range(len(found))), pack(found, {}))])
 
 
 class Waiter:
@@ -145,12 +146,15 @@ def test_a_snapshot_does_not_see_what_comes_after_it(archive: Archive, journal: 
 
 def test_one_segment_a_day_and_the_days_apart(archive: Archive, journal: Journal) -> None:
     found, waiter = records(9), Waiter()
-    journal.append([*entries(found[:3], "2026-11-21"), *entries(found[3:])], waiter)
+    ids = entries(found).ids
+    parts = [Part("2026-11-21", [0, 2, 4], pack(found[0:6:2], {}))]
+    parts.append(Part("2026-11-22", [1, 3, 5, 6, 7, 8], pack([*found[1:6:2], *found[6:]], {})))
+    journal.append(Incoming(ids, parts), waiter)
     waiter.wait()
     seal(archive)
     with archive.snapshot() as snapshot:
         assert [(s.day, s.row_count) for s in snapshot.segments] == [("2026-11-21", 3), ("2026-11-22", 6)]
-        assert {s.last_sequence for s in snapshot.segments} == {3, 9}
+        assert {s.last_sequence for s in snapshot.segments} == {5, 9}
 
 
 def test_a_crash_before_the_catalogue_knows_leaves_each_record_once(archive: Archive, journal: Journal) -> None:

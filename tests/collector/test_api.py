@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import polars as pl
 import pytest
 
+from archive.placing import Place
 from archive.store import Archive
 from measurement.record import Network
 from measurement.vocabulary import Technology
@@ -192,7 +193,9 @@ def test_a_city_of_noise_keeps_the_series_bounded() -> None:
     window = Window(metrics, ["x"])
     for index in range(MOST_SERIES + 50):
         (sent,) = records(1, seed=noise.randrange(2**30))
-        window.add([Admitted(sent, None, {"x": f"area-{index}"}, [])])  # type: ignore[arg-type]
+        place = Place()
+        place.areas["x"] = f"area-{index}"
+        window.add([Admitted(sent, place, [])])
     window.export(max(r.started_at for r in [sent]))
     series = [s for m in metrics.registry.collect() if m.name == "haidang_area_samples" for s in m.samples]
     assert len(series) <= MOST_SERIES

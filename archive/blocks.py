@@ -1,0 +1,195 @@
+"""Blocks: records as columns, the form in which the journal holds them until they are sealed.
+
+Columns cost no more to write than JSON does, and a third as much to seal, since nothing is parsed twice. A block is
+MessagePack: `rows`, the scalar columns that are not wholly absent by their archive names, and for each column of lists
+(`radio`, `path_hops`, `flags`, the slices) how many items stand in each row and the items end to end: by field where
+they are structs, under "" where they are plain. An empty list is kept as an absent one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+import polars as pl
+
+from archive.frames import DTYPES, leg_summaries, schema
+from measurement.columns import COLUMNS, Column, Kind
+from measurement.record import COLLECTOR_FIELDS, Hop, RadioSample, Record
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_STRUCTS: dict[str, type[msgspec.Struct]] = {"radio": RadioSample, "path_hops": Hop}
+_PLAIN = frozenset(c.name for c in COLUMNS if c.kind in (Kind.INTEGERS, Kind.TEXTS))
+_NESTED = _PLAIN | set(_STRUCTS)
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Block(msgspec.Struct, gc=False):
+    """The content of a block."""
+
+    rows: int
+    columns: dict[str, list[Any]]
+    counts: dict[str, list[int]]
+    nested: dict[str, dict[str, list[Any]]]
+
+
+_decoder = msgspec.msgpack.Decoder(Block)
+
+
+class _Leaf(NamedTuple):
+    name: str
+    get: Callable[[Any], Any]
+    kind: Kind
+
+
+class _Node(NamedTuple):
+    leaves: list[_Leaf]
+    children: list[tuple[Callable[[Any], Any], _Node]]
+
+
+def _tree(columns: Sequence[Column], depth: int = 0) -> _Node:
+    groups: dict[str, list[Column]] = {}
+    leaves: list[_Leaf] = []
+    for column in columns:
+        if len(column.path) == depth + 1:
+            leaves.append(_Leaf(column.name, attrgetter(column.path[depth]), column.kind))
+        else:
+            groups.setdefault(column.path[depth], []).append(column)
+    return _Node(leaves, [(attrgetter(name), _tree(inner, depth + 1)) for name, inner in groups.items()])
+
+
+_ROOT = _tree([c for c in COLUMNS if c.path and c.path[0] not in COLLECTOR_FIELDS])
+_FIELDS = {name: [(field, attrgetter(field)) for field in kind.__struct_fields__] for name, kind in _STRUCTS.items()}
+
+
+def microseconds(moment: datetime) -> int:
+    """Return microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def pack(records: Sequence[Record], added: Mapping[str, list[Any]]) -> bytes:
+    """Make a block of records; `added` are the collector's columns by their archive names."""
+    block = Block(len(records), {}, {}, {})
+    for name, values in added.items():
+        if values.count(None) < len(values):
+            if name in _NESTED:
+                _nest(name, values, block)
+            else:
+                block.columns[name] = values
+    _gather(_ROOT, list(records), None, block)
+    return _encoder.encode(block)
+
+
+def _gather(node: _Node, objects: list[Any], rows: list[int] | None, block: Block) -> None:
+    """Add the columns of one group, whose objects stand in `rows` (in every row where None)."""
+    for name, get, kind in node.leaves:
+        values = list(map(get, objects))
+        if values.count(None) == len(values):
+            continue
+        if kind is Kind.INSTANT:
+            values = [None if value is None else microseconds(value) for value in values]
+        values = _spread(values, rows, block.rows)
+        if name in _NESTED:
+            _nest(name, values, block)
+        else:
+            block.columns[name] = values
+    for get, child in node.children:
+        found = list(map(get, objects))
+        missing = found.count(None)
+        if missing == 0:
+            _gather(child, found, rows, block)
+        elif missing < len(found):
+            where = [row for row, value in enumerate(found) if value is not None]
+            at = where if rows is None else [rows[row] for row in where]
+            _gather(child, [found[row] for row in where], at, block)
+
+
+def _spread(values: list[Any], rows: list[int] | None, count: int) -> list[Any]:
+    if rows is None:
+        return values
+    spread: list[Any] = [None] * count
+    for row, value in zip(rows, values, strict=True):
+        spread[row] = value
+    return spread
+
+
+def _nest(name: str, lists: list[list[Any] | None], block: Block) -> None:
+    block.counts[name] = [0 if items is None else len(items) for items in lists]
+    flat = [item for items in lists if items for item in items]
+    if name in _PLAIN:
+        block.nested[name] = {"": flat}
+        return
+    columns = {field: list(map(get, flat)) for field, get in _FIELDS[name]}
+    block.nested[name] = {field: values for field, values in columns.items() if values.count(None) < len(values)}
+
+
+def without(body: bytes, dropped: frozenset[int]) -> bytes:
+    """Return a block without some of its rows."""
+    block = _decoder.decode(body)
+    kept = [row for row in range(block.rows) if row not in dropped]
+    columns = {name: [values[row] for row in kept] for name, values in block.columns.items()}
+    nested, counts = {}, {}
+    for name, inner in block.nested.items():
+        owner = [row for row, count in enumerate(block.counts[name]) for _ in range(count)]
+        at = [index for index, row in enumerate(owner) if row not in dropped]
+        nested[name] = {field: [values[index] for index in at] for field, values in inner.items()}
+        counts[name] = [block.counts[name][row] for row in kept]
+    return _encoder.encode(Block(len(kept), columns, counts, nested))
+
+
+def frame(bodies: Iterable[bytes], layers: Sequence[str]) -> pl.DataFrame:
+    """Return the records of blocks as a frame with every archive column, in order."""
+    blocks = [_decoder.decode(body) for body in bodies]
+    total = sum(block.rows for block in blocks)
+    wanted = schema(layers)
+    series = {
+        name: _nested_series(name, blocks, dtype) if name in _NESTED else _series(name, blocks, dtype, total)
+        for name, dtype in wanted.items()
+        if name in _NESTED or any(name in block.columns for block in blocks)
+    }
+    held = pl.DataFrame({name: values for name, values in series.items() if values is not None}, height=total)
+    flat = held.with_columns(
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in wanted.items() if name not in held.columns
+    )
+    summarised = {name for name in flat.columns if name.startswith(("radio_anchor_", "radio_nr_"))}
+    return leg_summaries(flat.drop(summarised)).select(list(wanted))
+
+
+def _series(name: str, blocks: list[Block], dtype: Any, total: int) -> pl.Series:
+    if len(blocks) == 1:
+        values = blocks[0].columns[name]
+    else:
+        values = []
+        for block in blocks:
+            values.extend(block.columns.get(name) or [None] * block.rows)
+    if dtype == DTYPES[Kind.INSTANT]:
+        return pl.Series(name, values, dtype=pl.Int64).cast(dtype)
+    return pl.Series(name, values, dtype=dtype)
+
+
+def _nested_series(name: str, blocks: list[Block], dtype: Any) -> pl.Series | None:
+    if not any(name in block.nested for block in blocks):
+        return None
+    counts = [count for block in blocks for count in (block.counts.get(name) or [0] * block.rows)]
+    fields = {"": dtype.inner} if name in _PLAIN else {field.name: field.dtype for field in dtype.inner.fields}
+    columns: dict[str, list[Any]] = {field: [] for field in fields}
+    for block in blocks:
+        inner = block.nested.get(name)
+        if inner is None:
+            continue
+        size = sum(block.counts[name])
+        for field, values in columns.items():
+            values.extend(inner.get(field) or [None] * size)
+    rows = pl.Series("row", range(len(counts)), dtype=pl.UInt32)
+    owner = rows.to_frame().select(pl.col("row").repeat_by(pl.Series(counts, dtype=pl.UInt32)).explode().drop_nulls())
+    flat = pl.DataFrame(columns, schema=fields)
+    items = flat.rename({"": name}) if name in _PLAIN else flat.select(pl.struct(pl.all()).alias(name))
+    grouped = items.hstack(owner).group_by("row", maintain_order=True).agg(name)
+    return rows.to_frame().join(grouped, on="row", how="left", maintain_order="left")[name]
+
+
+__all__ = ["frame", "microseconds", "pack", "without"]
