@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -49,11 +49,15 @@ class CollectorClient:
             except (OSError, ssl.SSLError) as error:
                 raise ConfigError(f"Invalid ca_file {str(ca_file)!r}. {error}.") from None
 
-    def post(self, path: str, body: bytes, *, content_type: str, is_gzip: bool = False) -> Reply:
-        """Send a body; raises DeliveryError where no answer came."""
+    def post(
+        self, path: str, body: bytes, *, content_type: str, is_gzip: bool = False, backlog: int | None = None
+    ) -> Reply:
+        """Send a body, and how many records wait behind it; raises DeliveryError where no answer came."""
         headers = {"Content-Type": content_type}
         if is_gzip:
             headers["Content-Encoding"] = "gzip"
+        if backlog is not None:
+            headers["Haidang-Backlog"] = str(backlog)
         return self._request("POST", path, body, headers)
 
     def get(self, path: str) -> Reply:
@@ -104,11 +108,20 @@ def _reason(error: Exception) -> str:
 
 
 def _date(response: http.client.HTTPResponse) -> datetime | None:
+    """Return the collector's clock: its own header in microseconds, else Date, which counts whole seconds."""
+    try:
+        return datetime.fromisoformat(response.headers["Haidang-Clock"]).astimezone(UTC)
+    except (TypeError, ValueError):
+        return _whole_seconds(response)
+
+
+def _whole_seconds(response: http.client.HTTPResponse) -> datetime | None:
     try:
         date = parsedate_to_datetime(response.headers["Date"])
     except (TypeError, ValueError):
         return None
-    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    # It was cut, so on average it is half a second old.
+    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)) + timedelta(milliseconds=500)
 
 
 def _retry_after_s(response: http.client.HTTPResponse) -> float | None:

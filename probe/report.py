@@ -107,7 +107,10 @@ class Reporter:
         body = b"\n".join(self._dated(record) for record in waiting)
         self._spool.attempted([record.record_id for record in waiting])
         packed = gzip.compress(body, compresslevel=6, mtime=0)
-        reply = self._client.post("/v1/records", packed, content_type="application/x-ndjson", is_gzip=True)
+        behind = self._spool.depth().waiting_count - len(waiting)
+        reply = self._client.post(
+            "/v1/records", packed, content_type="application/x-ndjson", is_gzip=True, backlog=max(0, behind)
+        )
         self._learn_time(reply)
         verdict = _verdict(reply)
         if verdict is not None:
@@ -147,8 +150,7 @@ class Reporter:
 
     def _learn_time(self, reply: Reply) -> None:
         if reply.date is not None:
-            # A Date of whole seconds is on average half a second old.
-            self._epoch = reply.date + timedelta(milliseconds=500 - self._boot_ms())
+            self._epoch = reply.date - timedelta(milliseconds=self._boot_ms())
 
     def _dated(self, waiting: Waiting) -> bytes:
         """Return the body, with its start corrected where the device's clock was wrong and this boot dates it.

@@ -10,7 +10,8 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from math import inf
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,6 +32,7 @@ from probe.spool.spool import Spool
 
 LONGEST_SLEEP_S = 60.0  # wakes that often to notice a new file, a new task, a clock set right
 
+_Kept = TypeVar("_Kept")
 _log = logging.getLogger("haidang.agent")
 
 
@@ -82,9 +84,11 @@ class Agent:
         self.spool, self.reporter, self._measure = spool, reporter, measure
         self.clock, self._rng, self._boot_ms = clock, rng or random.Random(), boot_ms
         self._counter, self._fetch_tasks, self._reload = counter, fetch_tasks, reload
-        self.tally, self.tasks = Tally(), _saved_tasks(spool)
+        self.tally, self.tasks = Tally(), _saved(spool, "tasks", list[Task]) or []
+        self._done: list[str] = _saved(spool, "tasks_done", list[str]) or []
         self._local = settings
         self._task: Task | None = None
+        self._redraw_s = inf
         self._apply()
         self._next_report_s = self._next_tasks_s = clock.monotonic()
         self._next_test_s = clock.monotonic() + self._delay_s()
@@ -94,11 +98,12 @@ class Agent:
 
     def _apply(self) -> None:
         """Put settings and the task in force together into schedule and budget."""
-        self._task = current(self.tasks, self.clock.now())
+        self._task = self._current_task()
         self.settings = settings = bounded(self._local, self._task)
         zone = settings.zone()
         windows = [parse_window(text) for text in settings.schedule.windows]
-        self.schedule = Schedule(settings.schedule.mean_interval_s, windows, zone=zone, rng=self._rng)
+        daily = self._task.wanted.daily if self._task else ()
+        self.schedule = Schedule(settings.schedule.mean_interval_s, windows, daily=daily, zone=zone, rng=self._rng)
         self.budget = Budget(
             limits_of(settings),
             zone=zone,
@@ -112,18 +117,24 @@ class Agent:
         stretch = self.budget.stretch(now, open_interval_s)
         if (stretch > 1.05) != (self.tally.stretch > 1.05):
             told = f"one test in {span(self.schedule.mean_interval_s * stretch)}" if stretch > 1.05 else "full schedule"
+            told = "spent; waiting for the next day or month" if stretch == inf else told
             _log.info("budget: %s (mean cost %s a test)", told, amount(self.budget.spent.mean_bytes))
         self.tally.stretch = stretch
-        return self.schedule.delay_s(now, stretch)
+        delay_s = self.schedule.delay_s(now, stretch) if stretch < inf else inf
+        renewal_s = self.budget.seconds_to_renewal(now)
+        self._redraw_s = inf if delay_s <= renewal_s else self.clock.monotonic() + renewal_s
+        return delay_s
 
     def step(self) -> float:
         """Do what is due; return the seconds until something is."""
         self._refresh()
+        if self.clock.monotonic() >= self._redraw_s:
+            self._next_test_s = self.clock.monotonic() + self._delay_s()
         if self.clock.monotonic() >= self._next_test_s:
             self._test_if_possible()
         if self.reporter is not None and self.clock.monotonic() >= self._next_report_s:
             self.report()
-        due = [self._next_test_s, self.clock.monotonic() + LONGEST_SLEEP_S]
+        due = [self._next_test_s, self._redraw_s, self.clock.monotonic() + LONGEST_SLEEP_S]
         if self.reporter is not None:
             due.append(self._next_report_s)
         return max(0.0, min(due) - self.clock.monotonic())
@@ -136,11 +147,15 @@ class Agent:
         if self._fetch_tasks is not None and self.clock.monotonic() >= self._next_tasks_s:
             self._next_tasks_s = self.clock.monotonic() + self.settings.tasks_interval_s
             self._ask_for_tasks(self._fetch_tasks)
-        if fresh is not None or current(self.tasks, self.clock.now()) != self._task:
+        if fresh is not None or self._current_task() != self._task:
             self._apply()
-            self._next_test_s = self.clock.monotonic() + self._delay_s()
+            is_once = self._task is not None and self._task.wanted.is_once
+            self._next_test_s = self.clock.monotonic() + (0.0 if is_once else self._delay_s())
             task = f"task {self._task.id}" if self._task else "own schedule"
             _log.info("%s: one test in %s", task, span(self.schedule.mean_interval_s))
+
+    def _current_task(self) -> Task | None:
+        return current(self.tasks, self.clock.now(), frozenset(self._done))
 
     def _ask_for_tasks(self, fetch: Callable[[], list[Task]]) -> None:
         try:
@@ -159,11 +174,14 @@ class Agent:
         allowance = self.budget.allowance(now)
         if not allowance.is_enough:
             self.tally.skipped_budget += 1
-            wait_s = min(self.budget.seconds_to_renewal(now, allowance.reason), 3600.0)
-            _log.info("%s budget is spent: next look in %s", allowance.reason, span(wait_s))
-            self._next_test_s = self.clock.monotonic() + wait_s
+            _log.info("%s budget is spent: no test until it renews", allowance.reason)
+            self._next_test_s, self._redraw_s = inf, self.clock.monotonic() + self.budget.seconds_to_renewal(now)
             return
         self.test(allowance.test_bytes, Mode.CERTIFIED if self.settings.is_thorough else Mode.SCHEDULED)
+        if self._task is not None and self._task.wanted.is_once:
+            self._done = [*self._done[-99:], self._task.id]
+            self.spool.set_state(tasks_done=msgspec.json.encode(self._done).decode())
+            self._apply()
         self._next_test_s = self.clock.monotonic() + self._delay_s()
 
     def _busy_wait_s(self) -> float | None:
@@ -238,16 +256,17 @@ class Agent:
 
     def status_line(self) -> str:
         """Return what the service manager shows of the agent."""
-        return f"next test in {span(self.next_test_in_s)}, {self.spool.depth().waiting_count} records wait"
+        ahead = f"next test in {span(self.next_test_in_s)}" if self.next_test_in_s < inf else "budget spent"
+        return f"{ahead}, {self.spool.depth().waiting_count} records wait"
 
     def now(self) -> datetime:
         """Return the wall clock's time."""
         return self.clock.now()
 
 
-def _saved_tasks(spool: Spool) -> list[Task]:
-    """Return the tasks of before a restart: a probe without its collector goes on with what it was told."""
+def _saved(spool: Spool, name: str, kind: type[_Kept]) -> _Kept | None:
+    """Return what was kept before a restart: a probe without its collector goes on with what it was told."""
     try:
-        return msgspec.json.decode(spool.state("tasks") or "[]", type=list[Task])
+        return msgspec.json.decode(spool.state(name) or "null", type=kind)
     except msgspec.MsgspecError:
-        return []
+        return None

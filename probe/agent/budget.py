@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import inf
 from typing import NamedTuple
 
 import msgspec
@@ -87,7 +88,10 @@ class Budget:
         self._save(msgspec.json.encode(spent).decode())
 
     def stretch(self, now: datetime, mean_interval_s: float) -> float:
-        """Return by how much the mean interval must grow (≥ 1) for what is left to last until the limits renew."""
+        """Return by how much the mean interval must grow (≥ 1) for what is left to last until the limits renew.
+
+        Infinite where less than one mean test is left: then the renewal is waited for.
+        """
         self._turn(now)
         cost = self.spent.mean_bytes or float(self.limits.test_bytes or 0)
         if cost <= 0:
@@ -105,16 +109,18 @@ class Budget:
             if limit is not None:
                 tests_left = max(0.0, limit - spent) / cost
                 seconds_left = (end - local).total_seconds()
-                factors.append(seconds_left / (mean_interval_s * tests_left) if tests_left >= 1 else seconds_left)
+                factors.append(seconds_left / (mean_interval_s * tests_left) if tests_left >= 1 else inf)
         return max(factors)
 
-    def seconds_to_renewal(self, now: datetime, reason: str | None) -> float:
-        """Return the seconds until the limit named by an allowance renews, with a minute for wrong clocks."""
+    def seconds_to_renewal(self, now: datetime) -> float:
+        """Return the seconds until a limit renews, infinite where there is none: a draw beyond it is drawn again then.
+
+        Intervals are memoryless, so drawing again changes nothing but the budget it is drawn under.
+        """
+        if self.limits.day_bytes is None and self.limits.month_bytes is None:
+            return inf
         local = now.astimezone(self._zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        end = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1) if reason == "month" else midnight
-        end = end if end > local else end + timedelta(days=1)
-        return (end - local).total_seconds() + 60
+        return (local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1) - local).total_seconds()
 
     def _turn(self, now: datetime) -> None:
         """Begin a new day or month where the civil date has gone on.

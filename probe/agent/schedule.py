@@ -15,6 +15,7 @@ from typing import NamedTuple
 from measurement.errors import ConfigError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEK_S = 7 * 86_400.0
 MIN_INTERVAL_S = 30.0  # QCVN: at least 30 s between two tests of one device
 _WINDOW = re.compile(r"^(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))?\s+)?(?P<from>\d{2}:\d{2})-(?P<to>\d{2}:\d{2})$")
 
@@ -65,9 +66,11 @@ class Schedule:
         mean_interval_s: float,
         windows: Sequence[Window] = (),
         *,
+        daily: Sequence[time] = (),
         zone: tzinfo | None = None,
         rng: random.Random | None = None,
     ) -> None:
+        self._daily = tuple(daily)
         self.mean_interval_s = max(MIN_INTERVAL_S, mean_interval_s)
         self.windows, self._zone, self._rng = tuple(windows), zone, rng or random.Random()
 
@@ -76,16 +79,30 @@ class Schedule:
 
         The draw passes within the windows only: closed hours are skipped, not spent. Never under 30 s.
         """
+        if self._daily:
+            return self._until_daily_s(now)
         mean = self.mean_interval_s * max(1.0, stretch) - MIN_INTERVAL_S
         open_s = MIN_INTERVAL_S + (self._rng.expovariate(1 / mean) if mean > 0 else 0.0)
         if not self.windows:
             return open_s
+        weeks, open_s = divmod(open_s, self.open_share() * WEEK_S)
         for begin, end in self._open_spans(now):
             length = (end - begin).total_seconds()
             if open_s < length:
-                return (begin - now).total_seconds() + open_s
+                return weeks * WEEK_S + (begin - now).total_seconds() + open_s
             open_s -= length
         raise AssertionError("a window comes every week")
+
+    def _until_daily_s(self, now: datetime) -> float:
+        """Return the seconds to the next of the day's times, plus up to a minute so that no fleet starts at once."""
+        local = now.astimezone(self._zone)
+        moments = (
+            _plus(local, day).replace(hour=t.hour, minute=t.minute, second=0, microsecond=0)
+            for day in (0, 1)
+            for t in self._daily
+        )
+        later = min(moment for moment in moments if moment > local)
+        return (later - local).total_seconds() + self._rng.uniform(0, 60)
 
     def open_share(self) -> float:
         """Return the share of the week in which tests may start."""
@@ -95,11 +112,11 @@ class Schedule:
         spans = merged(span for day in range(-1, 7) for w in self.windows for span in w.spans(_plus(monday, day)))
         week = (monday, _plus(monday, 7))
         inside = ((max(b, week[0]), min(e, week[1])) for b, e in spans)
-        return sum(max(0.0, (e - b).total_seconds()) for b, e in inside) / (7 * 86_400)
+        return sum(max(0.0, (e - b).total_seconds()) for b, e in inside) / WEEK_S
 
     def _open_spans(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         local = now.astimezone(self._zone)
-        for week in range(0, 520):
+        for week in range(0, 3):
             days = range(7 * week - 1, 7 * week + 7) if week == 0 else range(7 * week, 7 * week + 7)
             spans = (span for day in days for window in self.windows for span in window.spans(_plus(local, day)))
             for begin, end in merged(spans):

@@ -3,51 +3,67 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from typing import Annotated, Any
+import re
+from datetime import datetime, time
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from measurement.errors import ConfigError, DeliveryError
+from measurement.record import Position
 from probe.agent.budget import Limits
 from probe.agent.schedule import parse_window
 from probe.collector_client import CollectorClient
-from probe.settings import Settings
+from probe.settings import LEAST_TEST_BYTES, Settings
 
 MAX_TASKS = 32
 
 _log = logging.getLogger("haidang.tasks")
 
+_EVERY = re.compile(r"^every ([0-9]{1,6})\s*([smhd])$")
+_DAILY = re.compile(r"^daily ((?:(?:[01][0-9]|2[0-3]):[0-5][0-9][, ]*)+)$")
+_TIME = re.compile(r"([0-9]{2}):([0-9]{2})")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _Url = Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=200)]
 
 
-class TaskSchedule(msgspec.Struct, frozen=True):
-    """When a task wants tests."""
+class Wanted(NamedTuple):
+    """When a task wants tests: an interval, times of the day, or one test and no more."""
 
-    mean_interval_s: Annotated[float, Meta(ge=30, le=366 * 86_400)] | None = None
-    windows: Annotated[list[str], Meta(max_length=50)] | None = None
-
-
-class TaskBudget(msgspec.Struct, frozen=True):
-    """What a task may cost; it can only be less than the local limits."""
-
-    test_bytes: Annotated[int, Meta(ge=1)] | None = None
-    day_bytes: Annotated[int, Meta(ge=1)] | None = None
-    month_bytes: Annotated[int, Meta(ge=1)] | None = None
+    mean_interval_s: float | None = None
+    daily: tuple[time, ...] = ()
+    is_once: bool = False
 
 
-class Task(msgspec.Struct, frozen=True):
-    """One task. Fields it does not know are passed over: the collector may be newer."""
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One task. Fields it does not know are passed over: the collector may be newer.
+
+    `schedule` is `every 15m`, `daily 08:00` or `once`; `budget_bytes` is what one of its tests may cost.
+    """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
-    schedule: TaskSchedule = TaskSchedule()
-    peers: Annotated[list[_Url], Meta(max_length=16)] = []
+    schedule: Annotated[str, Meta(min_length=1, max_length=100)]
+    windows: Annotated[list[str], Meta(max_length=50)] | None = None
+    peers: Annotated[list[_Url], Meta(max_length=32)] = []
     campaign: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    budget: TaskBudget = TaskBudget()
+    budget_bytes: Annotated[int, Meta(ge=0, le=2**50)] | None = None
+    position: Position | None = None
     is_certified: bool = False
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """Read the schedule; raises ConfigError where it is none."""
+        text = self.schedule.strip().lower()
+        if text == "once":
+            return Wanted(is_once=True)
+        if match := _EVERY.match(text):
+            return Wanted(mean_interval_s=max(30.0, float(match[1]) * _UNITS[match[2]]))
+        if match := _DAILY.match(text):
+            return Wanted(daily=tuple(time(int(h), int(m)) for h, m in _TIME.findall(match[1])))
+        raise ConfigError(f"Invalid schedule {self.schedule!r}. Such as 'every 15m', 'daily 08:00' or 'once'.")
 
 
 def fetch(client: CollectorClient) -> list[Task]:
@@ -79,7 +95,8 @@ def parse(body: bytes) -> list[Task]:
 def _valid(raw: Any, index: int) -> Task | None:
     try:
         task = msgspec.convert(raw, Task)
-        for window in task.schedule.windows or ():
+        _ = task.wanted
+        for window in task.windows or ():
             parse_window(window)
     except (msgspec.ValidationError, ConfigError) as error:
         _log.warning("task %d refused: %s", index, error)
@@ -92,11 +109,11 @@ def _valid(raw: Any, index: int) -> Task | None:
     return task
 
 
-def current(tasks: list[Task], now: datetime) -> Task | None:
-    """Return the first task in force."""
+def current(tasks: list[Task], now: datetime, done: frozenset[str] = frozenset()) -> Task | None:
+    """Return the first task in force; a task that wanted one test is over once it is done."""
     for task in tasks:
         begun = task.valid_from is None or task.valid_from <= now
-        if begun and (task.valid_until is None or now < task.valid_until):
+        if begun and (task.valid_until is None or now < task.valid_until) and task.id not in done:
             return task
     return None
 
@@ -109,25 +126,26 @@ def bounded(settings: Settings, task: Task | None) -> Settings:
     if task is None:
         return settings
     replace = msgspec.structs.replace
-    wanted, local = task.schedule, settings.schedule
-    interval = max(wanted.mean_interval_s or local.mean_interval_s, local.mean_interval_s / 2)
-    windows = local.windows if wanted.windows is None else wanted.windows
-    names = ("test_bytes", "day_bytes", "month_bytes")
-    limits = {name: _lesser(getattr(task.budget, name), getattr(settings.budget, name)) for name in names}
+    local = settings.schedule
+    interval = max(task.wanted.mean_interval_s or local.mean_interval_s, local.mean_interval_s / 2)
+    test_bytes = _lesser(task.budget_bytes, settings.budget.test_bytes)
     return replace(
         settings,
         peers=(list(task.peers) if settings.allow_task_peers else []) or settings.peers,
         campaign=task.campaign or settings.campaign,
         is_thorough=settings.is_thorough or task.is_certified,
-        schedule=replace(local, mean_interval_s=interval, windows=windows),
-        budget=replace(settings.budget, **limits),
+        schedule=replace(
+            local, mean_interval_s=interval, windows=local.windows if task.windows is None else task.windows
+        ),
+        budget=replace(settings.budget, test_bytes=test_bytes),
     )
 
 
 def _lesser(asked: int | None, local: int) -> int:
-    """Return the smaller limit, where 0 locally means none."""
-    if asked is None:
+    """Return the smaller limit, where 0 means none, and none under what a test needs."""
+    if not asked:
         return local
+    asked = max(asked, LEAST_TEST_BYTES)
     return asked if local == 0 else min(asked, local)
 
 
