@@ -12,7 +12,7 @@ from measurement.rules import check
 
 _decoder = msgspec.json.Decoder(Record)
 _encoder = msgspec.json.Encoder()
-_PATH = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 
 
 def as_record_error(error: msgspec.MsgspecError) -> RecordError:
