@@ -120,7 +120,7 @@ class Habits:
         own, step, each = _turns(count, len(modems), rng)
         gap = np.clip(14 * HOUR_S / np.maximum(each, 1), *DRIVE_GAP_S)
         start = 6 * HOUR_S + rng.uniform(0, np.maximum(1, 15 * HOUR_S - gap * each))
-        second = np.minimum((start[own] + step * gap[own]) + rng.uniform(0, 0.2, count), 24 * HOUR_S - 1)
+        second = (start[own] + step * gap[own]) % (24 * HOUR_S)
         length = self.devices.spot_count[modems]
         first = rng.integers(np.maximum(length, 1))
         metres = step * gap[own] * DRIVE_MPS
@@ -133,5 +133,5 @@ class Habits:
         second = 8 * HOUR_S + 10 * HOUR_S * (step + 0.5 * rng.random(count)) / each[own]
         device = crews[own]
         first = rng.integers(self.devices.spot_count[crews]) if len(crews) else crews
-        visited = first[own] + step * SPOTS_A_DAY // each[own]
-        return device, self.devices.first_spot[device] + visited % self.devices.spot_count[device], second
+        visited: Integers = (first[own] + step * SPOTS_A_DAY // each[own]) % self.devices.spot_count[device]
+        return device, self.devices.first_spot[device] + visited, second
