@@ -26,8 +26,8 @@ from collector.sinks.downsampling import FLUX, TASK_EVERY, down_bucket
 from collector.sinks.lines import rating_lines, test_lines
 from measurement.errors import ConfigError, DeliveryError
 
-LINES_A_WRITE = 10_000
-"""InfluxDB's own advice is 5,000 to 10,000 lines a request; more only makes a retry dearer."""
+LINES_A_WRITE = 2_000
+"""A record has dozens of fields; InfluxDB gives up a write after 10 s, which new series on a busy machine do take."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
