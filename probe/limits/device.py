@@ -53,6 +53,7 @@ class DeviceMeter:
             stop_reason=result.stop_reason,
             is_precise=result.confidence is Confidence.HIGH,
             is_server_limited=measured.is_server_limited,
+            starved_ratio=measured.starved_ratio,
             cpu=cpu,
             cross_bytes=cross,
             link_bps=link,

@@ -12,6 +12,9 @@ from probe.limits.cpu import CpuUse
 HEADERS = 1.08
 """Bytes on an interface for each byte of goodput: headers, acknowledgements, our own echoes; 1514/1448 is the least."""
 
+STARVED = 0.01
+"""A process kept waiting for this part of a test moved less than it could: the size of the errors we promise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -22,6 +25,7 @@ class Evidence:
     stop_reason: StopReason | None = None
     is_precise: bool = True
     is_server_limited: bool = False
+    starved_ratio: float = 0.0
     cpu: CpuUse | None = None
     cross_bytes: int | None = None
     link_bps: float | None = None
@@ -62,6 +66,7 @@ ROWS = (
     Row(LimitedBy.SERVER, lambda seen: seen.is_server_limited),
     Row(LimitedBy.PROBE_CPU, lambda seen: bool(seen.ceiling_bps) and seen.goodput_bps >= 0.7 * seen.ceiling_bps),  # type: ignore[operator]
     Row(LimitedBy.PROBE_CPU, _is_cpu_full),
+    Row(LimitedBy.PROBE_CPU, lambda seen: seen.starved_ratio > STARVED),
     Row(LimitedBy.PROBE_LINK, lambda seen: bool(seen.link_bps) and seen.goodput_bps >= 0.9 * seen.link_bps),  # type: ignore[operator]
     Row(LimitedBy.CROSS_TRAFFIC, lambda seen: (seen.cross_bytes or 0) > 0.1 * seen.bytes_count + 50_000),
     Row(LimitedBy.NETWORK, lambda seen: True),

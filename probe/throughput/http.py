@@ -23,6 +23,8 @@ from probe.throughput.tcp import TcpState, read_tcp_state
 
 SLICE_S = 0.05
 TICK_S = 0.025
+LATE_TICK_S = 0.06
+"""A tick later than this was kept from running: by other programs, or by a processor that cannot keep up."""
 LEAST_MAIN_S = 1.0
 """No stop by evidence before this: below it the slices are too few to show their own correlation."""
 LEAST_ROUND_TRIPS = 12
@@ -60,6 +62,7 @@ class _Phase:
         self.moved_at, self.moved = 0.0, 0
         self.tcp: list[TcpState] = []
         self.judged_at = 0.0
+        self.ticked_at, self.starved_s = 0.0, 0.0
         self.interval: Interval | None = None
 
     def run(self) -> Measured:
@@ -73,7 +76,14 @@ class _Phase:
             stop = _Stop(StopReason.ERROR, failure)
         finally:
             self._close(control)
-        return Measured(self._result(stop), stop.failure, self.access)
+        starved = self.starved_s / max(1e-3, self.ticked_at - self.began)
+        return Measured(self._result(stop), stop.failure, self.access, self._is_server_limited, min(1.0, starved))
+
+    @property
+    def _is_server_limited(self) -> bool:
+        """Did the peer's window, not the line, hold our sending for half of the time or more?"""
+        busy = sum(state.busy_us for state in self.tcp)
+        return busy > 0 and 2 * sum(state.window_limited_us for state in self.tcp) > busy
 
     def _open_test(self, control: Opened) -> None:
         started = time.monotonic()
@@ -119,7 +129,7 @@ class _Phase:
         return Inflow(opened.socket, length, head.ahead, self.plan.portable)
 
     def _loop(self) -> _Stop:
-        self.began = self.moved_at = time.monotonic()
+        self.began = self.moved_at = self.ticked_at = time.monotonic()
         tick = self.began
         while True:
             self._admit()
@@ -161,6 +171,8 @@ class _Phase:
             time.sleep(min(NAP_S, max(0.0, until - time.monotonic())))
 
     def _on_tick(self, now: float) -> _Stop | None:
+        self.starved_s += max(0.0, now - self.ticked_at - LATE_TICK_S)
+        self.ticked_at = now
         for flow in self.flows:
             flow.note(now)
         moved = self._arrived

@@ -66,6 +66,8 @@ class Measured(NamedTuple):
     failure: NetworkFailure | None = None
     access: Access | None = None
     is_server_limited: bool = False
+    starved_ratio: float = 0.0
+    """Part of the time in which this process was kept from running: then it saw less than the line carried."""
 
 
 class Method(Protocol):
