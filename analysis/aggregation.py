@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 TASK_ROWS = 1_500_000
 """Collapsed rows of one task: about 150 MB with their sorted copies."""
 
-GROUPS_AT_ONCE = 900
+GROUPS_AT_ONCE = 1200
 """Groups tallied together: about 60 MB of tables."""
 
 
@@ -46,8 +46,7 @@ class UnitTask(NamedTuple):
 def _load(task: UnitTask) -> pl.DataFrame:
     """Read the rows of a task's units."""
     file = "area_rows.arrow" if task.column != "station" else "station_rows.arrow"
-    place = ["h3_cell"] if task.column != "station" else []
-    wanted = ["day", "device", "operator", "technology", "tests_count", "is_simulated", task.column, *place, *KPI_IDS]
+    wanted = ["day", "device", "operator", "technology", "unit_size", "is_simulated", task.column, *KPI_IDS]
     lazy = pl.scan_ipc([path / file for path in task.paths], glob=False)
     if task.column == "station":
         inside = pl.col("station").is_between(task.stations[task.first], task.stations[task.last - 1])
@@ -68,18 +67,16 @@ def _rows(task: UnitTask, frame: pl.DataFrame) -> tuple[Rows, int]:
     if task.column == "station":
         unit = _index(frame["station"].to_numpy(), task.stations[task.first : task.last])
         operator = np.zeros(len(frame), np.int64)
-        place = day.astype(np.uint32)
     else:
         unit = frame[task.column].to_numpy().astype(np.int64) - task.first
         operator = _index(frame["operator"].to_numpy(), task.operators)
-        place = (frame["h3_cell"].to_numpy() >> np.uint64(18)).astype(np.uint32)
     rows = Rows(
         period * size + unit,
         operator,
         frame["technology"].to_numpy().astype(np.int64),
         frame["device"].to_numpy(),
-        place,
-        frame["tests_count"].to_numpy(),
+        (1 / frame["unit_size"].to_numpy()).astype(np.float32),
+        day,
         frame["is_simulated"].to_numpy(),
         {kpi: frame[kpi].to_numpy() for kpi in KPI_IDS},
     )

@@ -32,15 +32,17 @@ def judge_evidence(frame: pl.DataFrame, minimum: Minimum, counted: str) -> pl.Da
     Parameters
     ----------
     frame
-        Long rows with kpi, value, low, high, devices_count, days_count and the counted column.
+        Long rows with kpi, value, low, high, devices_count, days_count and the counted
+        column.
     minimum
         Evidence minimum of the scope.
     counted
         Column that the minimum counts: rows_count (device-days) or samples_count.
     """
     n = pl.col(counted)
+    days = pl.col("days_count") if minimum.days > 1 else pl.lit(minimum.days)
     missing = pl.max_horizontal(
-        minimum.samples - n, minimum.devices - pl.col("devices_count"), minimum.days - pl.col("days_count"), pl.lit(0)
+        minimum.samples - n, minimum.devices - pl.col("devices_count"), minimum.days - days, pl.lit(0)
     )
     excess = _excess(minimum).fill_nan(None)
     # A half-width shrinks with the root of the count: (excess**2 - 1) times as many again bring it down to size.

@@ -71,7 +71,7 @@ def _dask(address: str) -> Iterator[Executor]:
     except ImportError:
         raise ConfigError("Invalid --cluster. Install haidang[cluster] for it.") from None
     try:
-        client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout="10s")
     except (OSError, ValueError) as error:
         raise ConfigError(f"Invalid --cluster {address!r}. {error}") from None
     with client:

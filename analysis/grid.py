@@ -1,4 +1,4 @@
-"""Hexagons: medians and tenth percentiles of H3 cells, without weights, with the evidence floor of a cell."""
+"""Hexagons: medians and tenth percentiles over the devices of an H3 cell, with the evidence floor of a cell."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def judge_cells(task: GridTask) -> pl.DataFrame:
     rows = (
         pl.scan_ipc([path / "area_rows.arrow" for path in task.paths], glob=False)
         .filter(pl.col("is_precise") & (pl.col(kpi) != MISSING))
-        .select("h3_cell", "operator", "technology", "device", "tests_count", "is_simulated", pl.col(kpi).alias("code"))
+        .select("h3_cell", "operator", "technology", "device", "is_simulated", pl.col(kpi).alias("code"))
         .collect()
     )
     if task.resolution != 9:
@@ -49,11 +49,18 @@ def judge_cells(task: GridTask) -> pl.DataFrame:
     frames = []
     for by_operator, by_technology in product((False, True), repeat=2):
         keys = ["h3_cell", *["operator"] * by_operator, *["technology"] * by_technology]
-        grouped = rows.group_by(keys).agg(
-            (pl.col("code").mean() if kpi in SHARES else pl.col("code").median()).floor().cast(pl.UInt16).alias("code"),
+        middle = pl.col("code").mean() if kpi in SHARES else pl.col("code").median()
+        # One device, one vote: the median over devices of each device's own median.
+        of_device = rows.group_by(*keys, "device").agg(
+            middle.floor().cast(pl.UInt16).alias("code"),
+            pl.len().alias("samples_count"),
+            pl.col("is_simulated").any(),
+        )
+        grouped = of_device.group_by(keys).agg(
+            middle.floor().cast(pl.UInt16).alias("code"),
             pl.col("code").quantile(0.1, "lower").cast(pl.UInt16).alias("low_code"),
-            pl.col("tests_count").sum().cast(pl.Int64).alias("samples_count"),
-            pl.col("device").n_unique().cast(pl.Int64).alias("devices_count"),
+            pl.col("samples_count").sum().cast(pl.Int64),
+            pl.len().cast(pl.Int64).alias("devices_count"),
             pl.col("is_simulated").any(),
         )
         frames.append(

@@ -1,7 +1,7 @@
-"""One day of records as a partial: collapsed rows, counts and exclusions, as plain arrays that merge.
+"""One day of records as a partial: cleaned tests as small codes, counts and exclusions, as plain arrays that merge.
 
-Collapse: one value for each device, place (H3 cell of resolution 9, or base station), technology, operator and day:
-the median of its tests, and the mean of shares. So no heavy user dominates.
+A **unit** is one device at one place (H3 cell of resolution 9, or base station) with one technology and operator on one
+day. All its tests together count once: each carries the size of its unit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from analysis import rules
-from analysis.quantisation import MISSING, SCALES, SHARES
+from analysis.quantisation import SCALES
 from analysis.technology import MOBILE
 from measurement.columns import area_column
 
@@ -28,7 +28,7 @@ class Partial(NamedTuple):
     """What one day says. Code columns index the name lists.
 
     `area_rows` has day (since 1970), device and operator (hashes), technology (index in MOBILE), h3_cell (resolution
-    9), is_precise (good enough for the grid), tests_count, is_simulated, one column of area indices for each layer, and
+    9), is_precise (good enough for the grid), unit_size, is_simulated, one column of area indices for each layer, and
     one column of codes for each KPI. `station_rows` has station (a hash) in place of cell and areas. `exclusions` has
     scope, reason, count. `operators` and `stations` have name and hash.
     """
@@ -60,52 +60,27 @@ def parent_cell(cells: Any, resolution: int) -> npt.NDArray[np.uint64]:
     return np.asarray((x & ~_RESOLUTION_MASK) | np.uint64(resolution << 52) | digits_gone)
 
 
-def _runs(keys: Mapping[str, npt.NDArray[Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return for each row the number of its distinct key, and the first row of each."""
+def unit_sizes(keys: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint16]:
+    """Return for each row how many rows have the same keys.
+
+    Examples
+    --------
+    >>> unit_sizes({'device': np.array([1, 1, 2]), 'h3_cell': np.array([7, 7, 7])}).tolist()
+    [2, 2, 1]
+    """
     # Rows are told apart by a 64-bit hash: among a million keys of a day two collide once in 40 million days.
     hashes = pl.DataFrame(dict(keys)).hash_rows(seed=0).to_numpy()
-    _, first, run = np.unique(hashes, return_index=True, return_inverse=True)
-    return run.astype(np.int64), first.astype(np.int64)
+    _, run, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
+    return np.minimum(sizes[run], 0xFFFF).astype(np.uint16)
 
 
-def _median_codes(run: npt.NDArray[np.int64], codes: npt.NDArray[np.uint16], count: int) -> npt.NDArray[np.uint16]:
-    """Return the median code of each run; an even number meets half way (rounded down)."""
-    valid = codes != MISSING
-    key = np.sort(run[valid] << 16 | codes[valid].astype(np.int64))
-    sizes = np.bincount(key >> 16, minlength=count)
-    starts = np.cumsum(sizes) - sizes
-    held = np.flatnonzero(sizes)
-    low = key[starts[held] + (sizes[held] - 1) // 2] & 0xFFFF
-    high = key[starts[held] + sizes[held] // 2] & 0xFFFF
-    result = np.full(count, MISSING, np.uint16)
-    result[held] = (low + high) // 2
-    return result
-
-
-def _mean_codes(run: npt.NDArray[np.int64], values: npt.NDArray[np.float64], count: int, kpi: str) -> Any:
-    valid = ~np.isnan(values)
-    sums = np.bincount(run[valid], values[valid], minlength=count)
-    sizes = np.bincount(run[valid], minlength=count)
-    means = np.full(count, np.nan)
-    np.divide(sums, sizes, out=means, where=sizes > 0)
-    return SCALES[kpi].encode(means)
-
-
-def _collapse(seen: pl.DataFrame, keys: Mapping[str, npt.NDArray[Any]]) -> pl.DataFrame:
-    """Collapse observations to one row for each distinct key."""
-    run, first = _runs(keys)
-    count = len(first)
-    columns: dict[str, Any] = {name: key[first] for name, key in keys.items()}
-    columns["tests_count"] = np.bincount(run, minlength=count).astype(np.uint32)
+def _rows(
+    seen: pl.DataFrame, keys: Mapping[str, npt.NDArray[Any]], beside: Mapping[str, npt.NDArray[Any]]
+) -> pl.DataFrame:
+    """Return the rows of a partial: keys, what stands beside them, unit sizes and codes."""
+    codes = {kpi: scale.encode(seen[kpi].to_numpy()) for kpi, scale in SCALES.items()}
     simulated = seen["is_simulated"].fill_null(False).to_numpy()
-    columns["is_simulated"] = np.bincount(run, simulated, minlength=count) > 0
-    for kpi in KPI_IDS:
-        values = seen[kpi].to_numpy().astype(np.float64)
-        if kpi in SHARES:
-            columns[kpi] = _mean_codes(run, values, count, kpi)
-        else:
-            columns[kpi] = _median_codes(run, SCALES[kpi].encode(values), count)
-    return pl.DataFrame(columns)
+    return pl.DataFrame({**keys, **beside, "unit_size": unit_sizes(keys), "is_simulated": simulated, **codes})
 
 
 def _indices(column: pl.Series, names: Sequence[str], dtype: Any, absent: int) -> npt.NDArray[Any]:
@@ -124,7 +99,7 @@ def _named(column: pl.Series) -> pl.DataFrame:
 
 
 def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int = 0) -> Partial:
-    """Clean and collapse the observations of one day.
+    """Clean the observations of one day and make their units.
 
     Parameters
     ----------
@@ -155,13 +130,14 @@ def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int
     place = {name: inside[name].to_numpy() for name in shared}
     place["h3_cell"] = parent_cell(inside["h3_cell"].to_numpy(), 9)
     precise = marked[rules.GRID]["reason"].filter(marked[rules.AREA]["reason"] == rules.KEPT) == rules.KEPT
-    place["is_precise"] = precise.to_numpy()
-    for layer, areas in layers.items():
-        place[area_column(layer)] = _indices(inside[area_column(layer)], areas, pl.UInt16, NO_AREA)
+    areas = {
+        area_column(layer): _indices(inside[area_column(layer)], keys, pl.UInt16, NO_AREA)
+        for layer, keys in layers.items()
+    }
     station = {name: matched[name].to_numpy() for name in (*shared, "station")}
     return Partial(
-        _collapse(inside, place),
-        _collapse(matched, station),
+        _rows(inside, place, {"is_precise": precise.to_numpy(), **areas}),
+        _rows(matched, station, {}),
         exclusions,
         _named(seen["operator"]),
         _named(matched["base_station_id"]),

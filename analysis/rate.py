@@ -140,8 +140,11 @@ def _finish(frame: pl.DataFrame, keys: Sequence[str], thresholds: Thresholds, sc
     frame = failed_limits(frame, group, thresholds)
     is_score = (pl.col("kpi") == "score") & (pl.col("statistic") == "score")
     scores = frame.filter(is_score)
-    letters = grade_of(scores["value"].fill_null(float("nan")).to_numpy(), scores["is_failed"].to_numpy(), thresholds)
-    graded = scores.select(*group, pl.Series("grade", letters, dtype=pl.String), is_score=True)
+    sure = scores.select(
+        pl.when(pl.col("status") != results.INSUFFICIENT).then(pl.col("value")).fill_null(float("nan"))
+    )
+    letters = grade_of(sure.to_series().to_numpy(), scores["is_failed"].to_numpy(), thresholds)
+    graded = scores.select(*group, pl.Series("grade", letters.tolist(), dtype=pl.String), is_score=True)
     ranked = _ranked(scores.filter(pl.col("status") != results.INSUFFICIENT), group, keys, minimum.ranking)
     graded = graded.join(ranked, on=group, how="left").drop("is_score")
     with_scores = frame.filter(is_score).join(graded, on=group, how="left", maintain_order="left")
@@ -199,7 +202,7 @@ def rate_base_stations(
     done = iter(range(1, len(tasks) + 1))
     judged = each(pool, judge_units, tasks, lambda: progress("base stations", next(done), len(tasks)))
     frames = [
-        _named(frame.filter(pl.col("operator") == 1), task, stations, periods, "base_station")
+        _named(frame, task, stations, periods, "base_station")
         for frame, task in zip(judged, tasks, strict=True)
         if not frame.is_empty()
     ]

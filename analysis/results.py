@@ -67,7 +67,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("resolution", pl.Int64, "H3 resolution, 8 or 9"),
         *_GROUP,
         _KPI,
-        Field("value", pl.Float64, "median of the collapsed tests (mean of shares)"),
+        Field("value", pl.Float64, "median of the tests of its devices (mean of shares)"),
         Field("p10", pl.Float64, "tenth percentile; null for shares"),
         Field("samples_count", pl.Int64, "tests"),
         Field("devices_count", pl.Int64, "devices"),
@@ -224,6 +224,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("confirmed_at", pl.Datetime("us", "UTC"), "when it was confirmed"),
         Field("resolved_at", pl.Datetime("us", "UTC"), "when it was over; null while it lasts"),
         Field("resolution", pl.String, "recovered, or new_normal where the baseline learnt it; null while it lasts"),
+        Field("calm_since", pl.Datetime("us", "UTC"), "when it last began to look recovered; null where it does not"),
         Field("is_simulated", pl.Boolean, "true where any test was simulated"),
     ),
     "plan": (

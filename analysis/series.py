@@ -1,6 +1,6 @@
 """Figures along time: each day of an area, and each hour of the day; and the distributions of an area's values.
 
-Days are medians of collapsed rows. An hour of the day is the median over days of that hour's own median.
+A day is the median of its units (`analysis.partition`). An hour of the day is the median over days of that hour's own median.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _hours(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def histograms(ready: Ready) -> pl.DataFrame:
-    """Return the `histograms` table: how each KPI's collapsed values spread in each area, all days together."""
+    """Return the `histograms` table: how each KPI's values spread in each area, all days together."""
     parts = []
     for layer, areas in ready.layers.items():
         column = area_column(layer)

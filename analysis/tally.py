@@ -1,9 +1,9 @@
 """Tallies of one KPI over many groups at once: weighted distributions, and where their uncertainty comes from.
 
-A group is (unit, operator, technology); a unit is an area, an area in a month, or a base station. The variance of an
-estimate is taken over two kinds of clusters, devices and H3 cells (Cameron, Gelbach and Miller 2011): devices differ
-from one another, and so do places. Clusters are dealt into `SPLITS` random groups by a hash, so that a tally has a
-fixed size however many devices there are (Wolter 2007, chapter 2).
+A group is (unit, operator, technology); a unit is an area, an area in a month, or a base station. One device, one vote:
+the tests of a device share one weight, within it each unit of `analysis.partition` shares one. The variance of an
+estimate is taken between devices, which are what was sampled; they are dealt into `SPLITS` random groups by a hash, so
+that a tally has a fixed size however many devices there are (Wolter 2007, chapter 2).
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.quantisation import BINS, MISSING
-from analysis.weights import cap_devices, cell_weights
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 SPLITS = 32
-"""Random groups of clusters: 31 degrees of freedom at most."""
+"""Random groups of devices: 31 degrees of freedom at most."""
 
 _EDGES = np.array([0.005, 0.02, 0.04, 0.06, 0.08, *np.arange(0.1, 0.9, 0.04), 0.9, 0.93, 0.96, 0.98, 0.99, 0.997])
 CLASSES = len(_EDGES) + 1
@@ -28,17 +27,14 @@ CLASSES = len(_EDGES) + 1
 
 
 class Rows(NamedTuple):
-    """Collapsed rows of some units, as columns of equal length.
-
-    `place` is what weights are balanced over and the second kind of cluster: the H3 cell; for a base station the day.
-    """
+    """Tests of some units, as columns of equal length. `share` is 1 / unit_size, `day` counts from 1970."""
 
     unit: Ints
     operator: Ints
     technology: Ints
     device: npt.NDArray[np.uint32]
-    place: npt.NDArray[np.uint32]
-    tests: npt.NDArray[np.uint32]
+    share: npt.NDArray[np.float32]
+    day: npt.NDArray[np.uint16]
     is_simulated: npt.NDArray[np.bool_]
     codes: dict[str, npt.NDArray[np.uint16]]
 
@@ -46,22 +42,23 @@ class Rows(NamedTuple):
 def take(rows: Rows, index: Ints) -> Rows:
     """Return some of the rows."""
     return Rows(
-        rows.unit[index], rows.operator[index], rows.technology[index], rows.device[index], rows.place[index],
-        rows.tests[index], rows.is_simulated[index], {kpi: codes[index] for kpi, codes in rows.codes.items()},
+        rows.unit[index], rows.operator[index], rows.technology[index], rows.device[index], rows.share[index],
+        rows.day[index], rows.is_simulated[index], {kpi: codes[index] for kpi, codes in rows.codes.items()},
     )  # fmt: skip
 
 
 class Frame(NamedTuple):
-    """Rows put into groups: sorted by group and place, with numbered places and devices."""
+    """Rows put into groups: sorted by group and device, with numbered devices."""
 
     shape: tuple[int, int, int]
-    group: Ints
-    place: Ints  # number of the (group, place)
-    device: Ints  # number of the (group, device)
-    device_group: Ints
-    device_split: Ints
-    place_split: Ints
     order: Ints
+    group: Ints
+    device: Ints  # number of the (group, device)
+    device_group: Ints  # group of each of them
+    device_name: Ints  # device of each of them
+    owner: Ints  # number of the (unit, operator, device) of each of them
+    share: Floats
+    split: Ints
 
 
 class Tally(NamedTuple):
@@ -70,45 +67,47 @@ class Tally(NamedTuple):
     Shapes: G groups = units x operators x technologies.
     """
 
-    rows_count: Floats  # (G,)
-    square: Floats  # (G,) sum of squared weights
+    rows_count: Floats  # (G,) units of `analysis.partition`
+    voters: Floats  # (G,) devices, each divided over the technologies it used
     fine: Floats  # (G, BINS) weight by code
     classes: npt.NDArray[np.uint8]  # (units, BINS) class of each code
     by_device: Floats  # (G, SPLITS, CLASSES) weight
-    by_place: Floats  # (G, SPLITS, CLASSES)
-    squares: Floats  # (G, CLASSES) squared weight
+    sums: Floats  # (G, CLASSES) weight x value
+    squares: Floats  # (G,) sum of squared weights
 
 
 def put_in_groups(rows: Rows, shape: tuple[int, int, int]) -> Frame:
-    """Sort rows by group and place, and number places and devices within groups."""
+    """Sort rows by group and device, and number the devices within groups."""
     group = (rows.unit * shape[1] + rows.operator) * shape[2] + rows.technology
-    key = group << 32 | rows.place.astype(np.int64)
+    key = group << 32 | rows.device.astype(np.int64)
     order = np.argsort(key, kind="stable")
     key = key[order]
-    place = np.cumsum(np.diff(key, prepend=key[:1]) != 0)
-    group = group[order]
-    pairs, device = np.unique(group << 32 | rows.device[order].astype(np.int64), return_inverse=True)
-    mixed = rows.place[order] * np.uint32(2654435761)
+    device = np.cumsum(np.diff(key, prepend=key[:1]) != 0)
+    first = np.flatnonzero(np.diff(key, prepend=-1) != 0)
+    name = key[first] & 0xFFFFFFFF
+    group_of = key[first] >> 32
+    _, owner = np.unique(group_of // shape[2] << 32 | name, return_inverse=True)
     return Frame(
-        shape,
-        group,
-        place,
-        device.astype(np.int64),
-        pairs >> 32,
-        (rows.device[order] & np.uint32(SPLITS - 1)).astype(np.int64),
-        (mixed >> np.uint32(27)).astype(np.int64) & (SPLITS - 1),
-        order,
-    )
+        shape, order, key >> 32, device, group_of, name, owner.astype(np.int64), rows.share[order].astype(np.float64),
+        key & (SPLITS - 1),
+    )  # fmt: skip
 
 
-def weigh(frame: Frame, valid: Ints, is_balanced: bool) -> Floats:
-    """Return the weight of each valid row; those of a group sum to 1."""
+def weigh(frame: Frame, valid: Ints, is_balanced: bool = True) -> Floats:
+    """Return the weight of each valid row; those of a group sum to 1.
+
+    Each device weighs the same, and within it each unit; where not `is_balanced`, each row.
+    """
     groups = int(np.prod(frame.shape))
-    group, device = frame.group[valid], frame.device[valid]
-    weight = cell_weights(frame.place[valid]) if is_balanced else np.ones(len(valid))
-    totals = np.asarray(np.bincount(device, weight, minlength=len(frame.device_group)), np.float64)
-    weight *= cap_devices(totals, frame.device_group, groups)[device]
-    return np.asarray(weight / np.bincount(group, weight, minlength=groups)[group])
+    if not is_balanced:
+        group = frame.group[valid]
+        return np.asarray(1.0 / np.bincount(group, minlength=groups)[group])
+    share, device = frame.share[valid], frame.device[valid]
+    held = np.bincount(device, share, minlength=len(frame.device_group))
+    devices = np.bincount(frame.device_group[held > 0], minlength=groups)
+    with np.errstate(divide="ignore"):
+        scale = 1.0 / (held * devices[frame.device_group])
+    return np.asarray(share * scale[device])
 
 
 def _sums(index: Ints, weight: Floats, shape: tuple[int, ...]) -> Floats:
@@ -125,7 +124,15 @@ def _classes(fine: Floats, count: Floats, shape: tuple[int, int, int]) -> npt.ND
     return np.asarray(np.searchsorted(_EDGES, below.ravel()).reshape(below.shape), np.uint8)
 
 
-def tally(frame: Frame, codes: npt.NDArray[np.uint16], is_balanced: bool = True) -> Tally:
+def _voters(frame: Frame, valid: Ints) -> Floats:
+    """Return the devices of each group, each divided over technologies as its units are: what groups weigh in a mix."""
+    held = np.bincount(frame.device[valid], frame.share[valid], minlength=len(frame.device_group))
+    whole = np.bincount(frame.owner, held)[frame.owner]
+    part = np.divide(held, whole, out=np.zeros(len(held)), where=whole > 0)
+    return _sums(frame.device_group, part, (int(np.prod(frame.shape)),))
+
+
+def tally(frame: Frame, codes: npt.NDArray[np.uint16], centres: Floats, is_balanced: bool = True) -> Tally:
     """Tally one KPI.
 
     Parameters
@@ -134,8 +141,10 @@ def tally(frame: Frame, codes: npt.NDArray[np.uint16], is_balanced: bool = True)
         Rows in groups.
     codes
         The KPI's code of each row, in the rows' own order.
+    centres
+        Value of each code.
     is_balanced
-        Whether each place of a group weighs the same.
+        Whether each device of a group weighs the same.
     """
     groups = int(np.prod(frame.shape))
     codes = codes[frame.order]
@@ -143,29 +152,33 @@ def tally(frame: Frame, codes: npt.NDArray[np.uint16], is_balanced: bool = True)
     code = codes[valid].astype(np.int64)
     group = frame.group[valid]
     weight = weigh(frame, valid, is_balanced)
-    count = np.bincount(group, minlength=groups).astype(np.float64)
+    value = centres[code]
     fine = _sums(group * BINS + code, weight, (groups, BINS))
-    classes = _classes(fine, count, frame.shape)
+    rows_count = _sums(group, frame.share[valid], (groups,))
+    classes = _classes(fine, rows_count, frame.shape)
     kind = classes[group // (frame.shape[1] * frame.shape[2]), code]
+    of_class = group * CLASSES + kind
+    of_split = (group * SPLITS + frame.split[valid]) * CLASSES + kind
+    return Tally(
+        rows_count, _voters(frame, valid), fine, classes, _sums(of_split, weight, (groups, SPLITS, CLASSES)),
+        _sums(of_class, weight * value, (groups, CLASSES)), _sums(group, weight * weight, (groups,)),
+    )  # fmt: skip
 
-    def split(number: Ints) -> Floats:
-        index = (group * SPLITS + number[valid]) * CLASSES + kind
-        return _sums(index, weight, (groups, SPLITS, CLASSES))
 
-    square = weight * weight
-    squares = _sums(group * CLASSES + kind, square, (groups, CLASSES))
-    return Tally(count, squares.sum(1), fine, classes, split(frame.device_split), split(frame.place_split), squares)
+def slots(shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Return the numbers of operators and technologies with their mixes; one alone needs no mix of its own."""
+    return shape[1] + (shape[1] > 1), shape[2] + 1
 
 
 def mix(values: Floats, count: Floats, shape: tuple[int, int, int], power: int = 1) -> Floats:
-    """Add to each unit the mixes over operators and technologies, each weighing as much as it has rows.
+    """Add to each unit the mixes over operators and technologies, each weighing as many voters as it has.
 
     Parameters
     ----------
     values
         Shape (G, …), G = units x operators x technologies.
     count
-        Rows of each group, shape (G,).
+        Voters of each group, shape (G,).
     shape
         Numbers of units, operators, technologies.
     power
@@ -173,12 +186,12 @@ def mix(values: Floats, count: Floats, shape: tuple[int, int, int], power: int =
 
     Returns
     -------
-    Shape (units x (operators + 1) x (technologies + 1), …); the last operator and technology are the mixes.
+    Shape (units x slots, …); the last operator (where there are several) and the last technology are the mixes.
     """
     units, operators, technologies = shape
     rest = values.shape[1:]
     n = count.reshape(shape)
-    result = np.zeros((units, operators + 1, technologies + 1, *rest))
+    result = np.zeros((units, *slots(shape), *rest))
     result[:, :operators, :technologies] = values.reshape(*shape, *rest)
 
     def over(axis: int, of: Floats, number: Floats) -> Floats:
@@ -186,14 +199,16 @@ def mix(values: Floats, count: Floats, shape: tuple[int, int, int], power: int =
         share = np.divide(number, whole, out=np.zeros_like(number), where=whole > 0) ** power
         return np.asarray((of * share.reshape(*share.shape, *(1,) * len(rest))).sum(axis))
 
-    result[:, operators, :technologies] = over(1, result[:, :operators, :technologies], n)
+    if operators > 1:
+        result[:, operators, :technologies] = over(1, result[:, :operators, :technologies], n)
+        result[:, operators, technologies] = over(1, result[:, operators, :technologies], n.sum(1))
     result[:, :operators, technologies] = over(2, result[:, :operators, :technologies], n)
-    result[:, operators, technologies] = over(1, result[:, operators, :technologies], n.sum(1))
     return result.reshape(-1, *rest)
 
 
 def mix_count(count: Any, shape: tuple[int, int, int]) -> Floats:
     """Add to each unit the sums over operators and technologies."""
     n = np.asarray(count, np.float64).reshape(shape)
-    n = np.concatenate((n, n.sum(1, keepdims=True)), 1)
+    if shape[1] > 1:
+        n = np.concatenate((n, n.sum(1, keepdims=True)), 1)
     return np.concatenate((n, n.sum(2, keepdims=True)), 2).ravel()
