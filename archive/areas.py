@@ -7,6 +7,7 @@ a border, or where areas overlap, belongs to the first of them in the layer's or
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,13 @@ class AreaIndex:
         self._width = (east - west) * 1.000001 / cells or 1e-9
         self._height = (north - south) * 1.000001 / cells or 1e-9
         self._grid: Indices | None = None
+        self._lock = threading.Lock()
 
     def locate(self, longitude: Floats, latitude: Floats) -> Indices:
         """Return the position of each point's area in the layer, -1 outside all."""
         if self._grid is None and len(longitude) < 20_000:
             return self._exact(longitude, latitude)
-        grid = self._built()
+        grid = self._grid if self._grid is not None else self._built()
         column = np.floor((longitude - self._west) / self._width)
         row = np.floor((latitude - self._south) / self._height)
         inside = (column >= 0) & (column < self._cells) & (row >= 0) & (row < self._cells)
@@ -85,12 +87,13 @@ class AreaIndex:
         return found
 
     def _built(self) -> Indices:
-        if self._grid is None:
-            self._grid = self._build()
-        return self._grid
+        with self._lock:
+            if self._grid is None:
+                self._grid = self._build()
+            return self._grid
 
     def build(self) -> None:
-        """Make the grid now."""
+        """Make the grid now; others may ask meanwhile."""
         self._built()
 
     def _build(self) -> Indices:

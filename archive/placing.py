@@ -52,6 +52,11 @@ class Placer:
         self.layer_keys = [layer.key for layer in layers]
         self._stations = StationIndex(stations, gnb_id_bits)
 
+    def build(self) -> None:
+        """Make the grids of all layers now: about half a second for 114 communes; placing works before, but slower."""
+        for layer in self._layers:
+            layer.build()
+
     @classmethod
     def of(cls, archive: Archive) -> Placer:
         """Return the placer of an archive's own layers and registry."""

@@ -38,14 +38,24 @@ class Presence:
 
     def brought(self, records: Iterable[Record], at: datetime, backlog: int | None = None) -> None:
         """Note new records, whoever sent them."""
+        newest: dict[str, Record] = {}
+        counts: dict[str, int] = {}
+        for record in records:
+            probe = record.probe_id
+            counts[probe] = counts.get(probe, 0) + 1
+            if probe not in newest or newest[probe].started_at < record.started_at:
+                newest[probe] = record
         stamp = at.isoformat(timespec="seconds")
         with self._lock:
-            for record in records:
-                before = self._heard.get(record.probe_id, _Heard("", None, None, 0, None))
+            for probe, record in newest.items():
+                before = self._heard.get(probe, _Heard("", None, None, 0, None))
                 started = record.started_at.isoformat(timespec="seconds")
-                newest = max(started, before.started_at or started)
-                self._heard[record.probe_id] = _Heard(
-                    stamp, newest, record.agent, before.records + 1, before.backlog if backlog is None else backlog
+                self._heard[probe] = _Heard(
+                    stamp,
+                    max(started, before.started_at or started),
+                    record.agent,
+                    before.records + counts[probe],
+                    before.backlog if backlog is None else backlog,
                 )
 
     def flush(self) -> None:

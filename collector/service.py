@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -72,7 +73,10 @@ class Service:
         self.access = Access(self.archive)
         self.metrics = Metrics()
         self.metrics.put("haidang_start_timestamp_seconds", self.now().timestamp())
-        self.admission = Admission(Placer.of(self.archive), ZoneInfo(deployment.time_zone))
+        placer = Placer.of(self.archive)
+        # Beside serving, so that a restart does not wait for it.
+        threading.Thread(target=placer.build, name="grids", daemon=True).start()
+        self.admission = Admission(placer, ZoneInfo(deployment.time_zone))
         horizon = self.now().timestamp() - deployment.retention_days * 86_400
         self.journal = Journal(Archive(folder), int(max(horizon, 0) * 1000))
         self.window = Window(self.metrics, self.archive.layer_keys())
@@ -160,11 +164,10 @@ class Service:
         metrics.count("haidang_records_new_total", len(admitted) - duplicates)
         for rejection in batch.rejected:
             metrics.count("haidang_records_rejected_total", reason=reason_of(rejection.path))
-        fresh = [a for index, a in enumerate(admitted) if index not in receipt.duplicates]
+        fresh = [a for i, a in enumerate(admitted) if i not in receipt.duplicates] if duplicates else admitted
         metrics.count("haidang_records_simulated_total", sum(a.record.is_simulated for a in fresh))
-        for item in fresh:
-            for flag in item.flags:
-                metrics.count("haidang_records_flagged_total", flag=flag)
+        for flag, count in Counter(flag for item in fresh for flag in item.flags).items():
+            metrics.count("haidang_records_flagged_total", count, flag=flag)
         self.window.add(fresh)
 
     def result(self, name: str) -> pl.DataFrame | None:

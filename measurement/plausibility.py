@@ -7,11 +7,12 @@ when it was received, and the test of the same probe before it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from measurement.record import LatencyResult, Record, ThroughputResult
+from measurement.record import LatencyResult, Position, Record, ThroughputResult
 from measurement.vocabulary import Leg, Mode, Technology
 
 
@@ -30,14 +31,26 @@ class Context(NamedTuple):
     previous: Previous | None = None
 
 
+class Part(StrEnum):
+    """What a rule looks at; it is asked once for each that a record has."""
+
+    RECORD = "record"
+    POSITION = "position"
+    LATENCY = "latency"
+    DOWNLINK = "downlink"
+    UPLINK = "uplink"
+    RADIO = "radio"
+
+
 class Plausibility(NamedTuple):
-    """A stable id, what it means, how sure we are of it, whence it comes, and the test: true where it is doubtful."""
+    """A stable id, the part, what it means, how sure we are of it, whence it comes, and the test on that part."""
 
     id: str
+    part: Part
     comment: str
     evidence: str
     source: str
-    is_doubtful: Callable[[Record, Context], bool]
+    is_doubtful: Callable[[Any, Record, Context], bool]
 
 
 FUTURE = timedelta(minutes=5)
@@ -70,15 +83,6 @@ def _technology(record: Record) -> Technology | None:
     return None if record.network is None else record.network.technology
 
 
-def _throughputs(record: Record) -> tuple[ThroughputResult | None, ThroughputResult | None]:
-    return (None, None) if record.throughput is None else (record.throughput.downlink, record.throughput.uplink)
-
-
-def _latencies(record: Record) -> list[LatencyResult]:
-    phases = record.latency
-    return [] if phases is None else [r for r in (phases.idle, phases.downlink, phases.uplink) if r is not None]
-
-
 def metres_between(longitude_a: float, latitude_a: float, longitude_b: float, latitude_b: float) -> float:
     """Return the distance in metres on a plane that touches the earth between both points; good below 100 km.
 
@@ -91,23 +95,15 @@ def metres_between(longitude_a: float, latitude_a: float, longitude_b: float, la
     return 111_195 * math.hypot((longitude_b - longitude_a) * scale, latitude_b - latitude_a)
 
 
-def _future(record: Record, context: Context) -> bool:
-    return record.started_at > context.received_at + FUTURE
-
-
-def _old(record: Record, context: Context) -> bool:
-    return record.mode is not Mode.IMPORT and record.started_at < context.received_at - OLD
-
-
-def _spacing(record: Record, context: Context) -> bool:
+def _spacing(record: Record, _: Record, context: Context) -> bool:
     if context.previous is None or record.mode is Mode.DRIVE:
         return False
     return abs(record.started_at - context.previous.started_at) < SPACING
 
 
-def _jump(record: Record, context: Context) -> bool:
-    before, here = context.previous, record.position
-    if before is None or here is None or before.longitude_deg is None or before.latitude_deg is None:
+def _jump(here: Position, record: Record, context: Context) -> bool:
+    before = context.previous
+    if before is None or before.longitude_deg is None or before.latitude_deg is None:
         return False
     elapsed = abs((record.started_at - before.started_at).total_seconds())
     metres = metres_between(before.longitude_deg, before.latitude_deg, here.longitude_deg, here.latitude_deg)
@@ -115,90 +111,73 @@ def _jump(record: Record, context: Context) -> bool:
     return metres - 2 * (here.accuracy_m or 0) > 200 and metres > JUMP_MPS * max(elapsed, 1)
 
 
-def _peak_downlink(record: Record, _: Context) -> bool:
-    result, peak = _throughputs(record)[0], PEAKS.get(_technology(record) or Technology.WIFI)
-    return peak is not None and result is not None and (result.goodput_bps or 0) > peak.downlink_bps
+def _above_peak(direction: str) -> Callable[[ThroughputResult, Record, Context], bool]:
+    peaks = {technology: getattr(peak, f"{direction}_bps") for technology, peak in PEAKS.items()}
 
-
-def _peak_uplink(record: Record, _: Context) -> bool:
-    result, peak = _throughputs(record)[1], PEAKS.get(_technology(record) or Technology.WIFI)
-    return peak is not None and result is not None and (result.goodput_bps or 0) > peak.uplink_bps
-
-
-def _goodput_zero(record: Record, _: Context) -> bool:
-    return record.outcome.failure is None and any(r is not None and r.goodput_bps == 0 for r in _throughputs(record))
-
-
-def _rtt_low(record: Record, _: Context) -> bool:
-    if _technology(record) not in CELLULAR:
-        return False
-    return any(r.rtt_median_ms is not None and r.rtt_median_ms < 5 for r in _latencies(record))
-
-
-def _rtt_high(record: Record, _: Context) -> bool:
-    return any(r.rtt_median_ms is not None and r.rtt_median_ms > 10_000 for r in _latencies(record))
-
-
-def _loss_few(record: Record, _: Context) -> bool:
-    return any((r.loss_ratio or 0) > 0 and r.sent_count < 10 for r in _latencies(record))
-
-
-def _radio(field: str, leg: Leg | None, is_doubtful: Callable[[float], bool]) -> Callable[[Record, Context], bool]:
-    def test(record: Record, _: Context) -> bool:
-        for sample in record.radio or ():
-            value = getattr(sample, field)
-            if value is not None and (leg is None or sample.leg is leg) and is_doubtful(value):
-                return True
-        return False
+    def test(result: ThroughputResult, record: Record, _: Context) -> bool:
+        technology = _technology(record)
+        return technology in peaks and (result.goodput_bps or 0) > peaks[technology]
 
     return test
 
 
-def _rssi_below_rsrp(record: Record, _: Context) -> bool:
-    return any(
-        s.rssi_dbm is not None and s.rsrp_dbm is not None and s.rssi_dbm < s.rsrp_dbm for s in record.radio or ()
-    )
+def _zero(result: ThroughputResult, record: Record, _: Context) -> bool:
+    return result.goodput_bps == 0 and record.outcome.failure is None
+
+
+def _rtt_low(result: LatencyResult, record: Record, _: Context) -> bool:
+    return result.rtt_median_ms is not None and result.rtt_median_ms < 5 and _technology(record) in CELLULAR
 
 
 _OURS = "docs/record.md, plausibility"
-_SENTINELS = {2**28 - 1, 2**31 - 1, 2**36 - 1}
-
+_SENTINELS = frozenset({2**28 - 1, 2**31 - 1, 2**36 - 1})
+_MLS = "Mozilla Location Service"
+_R, _P, _L, _D, _U, _S = Part
 
 RULES: tuple[Plausibility, ...] = (
-    Plausibility("started-in-future", "started over 5 min after it was received", "D", _OURS, _future),
-    Plausibility("started-long-ago", "started over 30 d before it was received", "D", _OURS, _old),
-    Plausibility("tests-too-close", "under 30 s after the test before", "S", "QCVN 81:2019, 126:2021", _spacing),
-    Plausibility("position-mock", "the platform says that the position is made up", "V", "Android isMock",
-                 lambda r, _: r.position is not None and r.position.is_mock is True),
-    Plausibility("position-inaccurate", "accuracy worse than 1,000 m", "V", "Mozilla Location Service, cells",
-                 lambda r, _: r.position is not None and (r.position.accuracy_m or 0) > WORST_ACCURACY_M),
-    Plausibility("position-old", "position older than 20 s while moving", "V", "Mozilla Location Service",
-                 lambda r, _: r.position is not None and (r.position.age_s or 0) > OLDEST_POSITION_S
-                 and (r.position.speed_mps or 0) > 1),
-    Plausibility("position-fast", "faster than 50 m/s", "V", "Mozilla Location Service",
-                 lambda r, _: r.position is not None and (r.position.speed_mps or 0) > FASTEST_MPS),
-    Plausibility("position-jump", "over 100 m/s from the probe's test before", "D", _OURS, _jump),
-    Plausibility("position-null-island", "0° N 0° E is what a receiver without a fix says", "D", _OURS,
-                 lambda r, _: r.position is not None and r.position.longitude_deg == r.position.latitude_deg == 0),
-    Plausibility("downlink-above-peak", "downlink above the technology's peak", "D", _OURS, _peak_downlink),
-    Plausibility("uplink-above-peak", "uplink above the technology's peak", "D", _OURS, _peak_uplink),
-    Plausibility("goodput-zero", "0 bit/s in a test that names no failure", "D", _OURS, _goodput_zero),
-    Plausibility("rtt-below-cellular", "median round trip under 5 ms on a cellular line", "D", _OURS, _rtt_low),
-    Plausibility("rtt-above-10s", "median round trip above 10 s", "D", _OURS, _rtt_high),
-    Plausibility("loss-of-few", "loss told from fewer than 10 packets", "D", _OURS, _loss_few),
-    Plausibility("rsrp-strong", "RSRP above −50 dBm", "D", _OURS, _radio("rsrp_dbm", None, lambda v: v > -50)),
-    Plausibility("rsrq-anchor-odd", "LTE RSRQ outside −20…−3 dB, the basic range", "V", "3GPP TS 36.133 9.1.7",
-                 _radio("rsrq_db", Leg.ANCHOR, lambda v: v < -20 or v > -3)),
-    Plausibility("rsrq-nr-odd", "SS-RSRQ above −3 dB", "D", _OURS, _radio("rsrq_db", Leg.NR, lambda v: v > -3)),
-    Plausibility("sinr-anchor-odd", "LTE SINR above 30 dB", "D", _OURS,
-                 _radio("sinr_db", Leg.ANCHOR, lambda v: v > 30)),
-    Plausibility("rssi-below-rsrp", "the whole is weaker than its part", "V", "3GPP TS 36.214 5.1", _rssi_below_rsrp),
-    Plausibility("cell-sentinel", "a cell id that drivers use for unknown", "D", _OURS,
-                 _radio("cell_id", None, lambda v: v in _SENTINELS)),
-    Plausibility("clock-unsynchronised", "the probe's clock was over 5 min off", "D", _OURS,
-                 lambda r, _: r.clock_synchronised is False and abs(r.clock_offset_ms or 0) > 300_000),
+    Plausibility("started-in-future", _R, "started over 5 min after it was received", "D", _OURS,
+                 lambda r, _, c: r.started_at > c.received_at + FUTURE),
+    Plausibility("started-long-ago", _R, "started over 30 d before it was received", "D", _OURS,
+                 lambda r, _, c: r.mode is not Mode.IMPORT and r.started_at < c.received_at - OLD),
+    Plausibility("tests-too-close", _R, "under 30 s after the test before", "S", "QCVN 81:2019, 126:2021", _spacing),
+    Plausibility("clock-unsynchronised", _R, "the probe's clock was over 5 min off", "D", _OURS,
+                 lambda r, _, __: r.clock_synchronised is False and abs(r.clock_offset_ms or 0) > 300_000),
+    Plausibility("position-mock", _P, "the platform says that the position is made up", "V", "Android isMock",
+                 lambda p, _, __: p.is_mock is True),
+    Plausibility("position-inaccurate", _P, "accuracy worse than 1,000 m", "V", f"{_MLS}, cells",
+                 lambda p, _, __: p.accuracy_m is not None and p.accuracy_m > WORST_ACCURACY_M),
+    Plausibility("position-old", _P, "position older than 20 s while moving", "V", _MLS,
+                 lambda p, _, __: (p.age_s or 0) > OLDEST_POSITION_S and (p.speed_mps or 0) > 1),
+    Plausibility("position-fast", _P, "faster than 50 m/s", "V", _MLS,
+                 lambda p, _, __: p.speed_mps is not None and p.speed_mps > FASTEST_MPS),
+    Plausibility("position-jump", _P, "over 100 m/s from the probe's test before", "D", _OURS, _jump),
+    Plausibility("position-null-island", _P, "0° N 0° E is what a receiver without a fix says", "D", _OURS,
+                 lambda p, _, __: p.longitude_deg == p.latitude_deg == 0),
+    Plausibility("downlink-above-peak", _D, "above the technology's peak", "D", _OURS, _above_peak("downlink")),
+    Plausibility("uplink-above-peak", _U, "above the technology's peak", "D", _OURS, _above_peak("uplink")),
+    Plausibility("downlink-zero", _D, "0 bit/s in a test that names no failure", "D", _OURS, _zero),
+    Plausibility("uplink-zero", _U, "0 bit/s in a test that names no failure", "D", _OURS, _zero),
+    Plausibility("rtt-below-cellular", _L, "median round trip under 5 ms on a cellular line", "D", _OURS, _rtt_low),
+    Plausibility("rtt-above-10s", _L, "median round trip above 10 s", "D", _OURS,
+                 lambda t, _, __: t.rtt_median_ms is not None and t.rtt_median_ms > 10_000),
+    Plausibility("loss-of-few", _L, "loss told from fewer than 10 packets", "D", _OURS,
+                 lambda t, _, __: t.sent_count < 10 and (t.loss_ratio or 0) > 0),
+    Plausibility("rsrp-strong", _S, "RSRP above −50 dBm", "D", _OURS,
+                 lambda s, _, __: s.rsrp_dbm is not None and s.rsrp_dbm > -50),
+    Plausibility("rsrq-anchor-odd", _S, "LTE RSRQ outside −20…−3 dB, the basic range", "V", "3GPP TS 36.133 9.1.7",
+                 lambda s, _, __: s.rsrq_db is not None and s.leg is Leg.ANCHOR and not -20 <= s.rsrq_db <= -3),
+    Plausibility("rsrq-nr-odd", _S, "SS-RSRQ above −3 dB", "D", _OURS,
+                 lambda s, _, __: s.rsrq_db is not None and s.rsrq_db > -3 and s.leg is Leg.NR),
+    Plausibility("sinr-anchor-odd", _S, "LTE SINR above 30 dB", "D", _OURS,
+                 lambda s, _, __: s.sinr_db is not None and s.sinr_db > 30 and s.leg is Leg.ANCHOR),
+    Plausibility("rssi-below-rsrp", _S, "the whole is weaker than its part", "V", "3GPP TS 36.214 5.1",
+                 lambda s, _, __: s.rssi_dbm is not None and s.rsrp_dbm is not None and s.rssi_dbm < s.rsrp_dbm),
+    Plausibility("cell-sentinel", _S, "a cell id that drivers use for unknown", "D", _OURS,
+                 lambda s, _, __: s.cell_id in _SENTINELS),
 )  # fmt: skip
 BY_ID: dict[str, Plausibility] = {rule.id: rule for rule in RULES}
+_ORDER = {rule.id: position for position, rule in enumerate(RULES)}
+_TESTS = {part: tuple((rule.id, rule.is_doubtful) for rule in RULES if rule.part is part) for part in Part}
 
 PLACING_FLAGS = {
     "base-station-doubtful": "the station was found by distance and a second one stands nearly as near",
@@ -207,6 +186,30 @@ PLACING_FLAGS = {
 """Flags the collector sets while placing; these need the layers and the registry."""
 
 
+def _parts(record: Record) -> Iterator[tuple[Part, Any]]:
+    yield Part.RECORD, record
+    if record.position is not None:
+        yield Part.POSITION, record.position
+    latency, throughput = record.latency, record.throughput
+    if latency is not None:
+        for phase in (latency.idle, latency.downlink, latency.uplink):
+            if phase is not None:
+                yield Part.LATENCY, phase
+    if throughput is not None:
+        if throughput.downlink is not None:
+            yield Part.DOWNLINK, throughput.downlink
+        if throughput.uplink is not None:
+            yield Part.UPLINK, throughput.uplink
+    for sample in record.radio or ():
+        yield Part.RADIO, sample
+
+
 def flags(record: Record, context: Context) -> list[str]:
     """Return the ids of the rules by which a record is doubtful, in the table's order."""
-    return [rule.id for rule in RULES if rule.is_doubtful(record, context)]
+    found = [
+        name
+        for part, content in _parts(record)
+        for name, is_doubtful in _TESTS[part]
+        if is_doubtful(content, record, context)
+    ]
+    return sorted(set(found), key=_ORDER.__getitem__) if len(found) > 1 else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from measurement.errors import RecordError
@@ -115,9 +116,13 @@ def check(record: Record) -> None:
             raise RecordError(path, reason)
 
 
+_added = attrgetter(*COLLECTOR_FIELDS)
+_NONE_ADDED = (None,) * len(COLLECTOR_FIELDS)
+
+
 def check_from_probe(record: Record) -> None:
     """Refuse fields that only the collector may set, then check every rule."""
-    for field in COLLECTOR_FIELDS:
-        if getattr(record, field) is not None:
-            raise RecordError(f"$.{field}", f"Invalid {field}. Only the collector sets it.")
+    if _added(record) != _NONE_ADDED:
+        field = next(name for name in COLLECTOR_FIELDS if getattr(record, name) is not None)
+        raise RecordError(f"$.{field}", f"Invalid {field}. Only the collector sets it.")
     check(record)
