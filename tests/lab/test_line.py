@@ -1,0 +1,59 @@
+"""The lab tells the truth about itself: its round trip by ping, its rate by iperf3, its loss by counting."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.lab.line import PAYLOAD_SHARE, line, require
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(autouse=True)
+def _needs_the_lab() -> None:
+    require()
+
+
+@pytest.mark.skipif(shutil.which("ping") is None, reason="ping is not installed")
+def test_round_trip_by_ping() -> None:
+    with line(rtt_ms=30) as lab:
+        said = lab.run("probe", ["ping", "-q", "-c", "12", "-i", "0.05", lab.peer_address])
+    least = float(re.search(r"= ([\d.]+)/", said).group(1))  # type: ignore[union-attr]
+    assert 30.0 <= least <= 32.0
+
+
+@pytest.mark.skipif(shutil.which("ping") is None, reason="ping is not installed")
+def test_loss_by_ping() -> None:
+    with line(loss=0.2) as lab:
+        said = lab.run("probe", ["sh", "-c", f"ping -q -f -c 1000 -W 1 {lab.peer_address} || true"])
+    lost = float(re.search(r"([\d.]+)% packet loss", said).group(1)) / 100  # type: ignore[union-attr]
+    assert lost == pytest.approx(1 - 0.8**2, abs=0.06)  # the echo and its reply
+
+
+@pytest.mark.skipif(shutil.which("iperf3") is None, reason="iperf3 is not installed")
+def test_rate_by_iperf3() -> None:
+    with line(100e6) as lab:
+        lab.start("peer", ["iperf3", "-s", "-1"], stdout=-3)
+        said = ""
+        for _ in range(30):
+            try:
+                said = lab.run("probe", ["iperf3", "-c", lab.peer_address, "-R", "-t", "3", "-O", "1", "-J"])
+                break
+            except RuntimeError:
+                continue
+    received = json.loads(said)["end"]["sum_received"]["bits_per_second"]
+    assert received == pytest.approx(100e6 * PAYLOAD_SHARE, rel=0.03)
+
+
+def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("HAIDANG_REQUIRE_SERVERS", "1")
+    with pytest.raises(pytest.fail.Exception, match="the lab needs ip"):
+        require()
+    monkeypatch.delenv("HAIDANG_REQUIRE_SERVERS")
+    with pytest.raises(pytest.skip.Exception, match="the lab needs ip"):
+        require()

@@ -1,0 +1,97 @@
+"""The instrument against lines whose truth is known. The wide matrix is `python -m benchmarks.throughput`.
+
+A run in which the probe says that its own processor was the limit says nothing about the line: it is repeated, and
+three such runs fail.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from measurement.codec import decode
+from measurement.record import Record
+from measurement.vocabulary import LimitedBy, Status
+from tests.lab.line import Lab, line, require
+from tests.lab.run_peer import MAIN, start_peer
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(autouse=True)
+def _needs_the_lab() -> None:
+    require()
+
+
+def measure(lab: Lab, url: str, *options: str) -> Record:
+    """Run `haidang-probe test` at the near end."""
+    command = [sys.executable, "-c", MAIN, "test", "--peer", url, "--json", "--quiet", *options]
+    return decode(lab.run("probe", command))
+
+
+LINES = [(10e6, 0.0, 0.0), (50e6, 40.0, 0.0), (100e6, 20.0, 0.001), (400e6, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize(("rate_bps", "rtt_ms", "loss"), LINES)
+def test_rate_and_round_trip(rate_bps: float, rtt_ms: float, loss: float) -> None:
+    with line(rate_bps, rtt_ms, loss) as lab:
+        url = start_peer(lab)
+        errors: list[float] = []
+        for _ in range(3):
+            record = measure(lab, url)
+            assert record.outcome.status is Status.COMPLETE
+            assert record.throughput is not None
+            assert record.latency is not None
+            assert record.latency.idle is not None
+            assert rtt_ms <= (record.latency.idle.rtt_median_ms or 0) <= rtt_ms + 5
+            errors = [
+                abs((getattr(record.throughput, way).goodput_bps or 0) / lab.goodput_bps(way) - 1)
+                for way in ("downlink", "uplink")
+            ]
+            if record.device is not None and record.device.limited_by is LimitedBy.NETWORK:
+                break
+        assert max(errors) <= 0.05, errors
+
+
+def test_a_shaper_with_a_deep_bucket_is_not_believed() -> None:
+    """Half a second of credit passes at the speed of the wire; it is not the line's rate."""
+    with line(40e6, burst_ms=500) as lab:
+        url = start_peer(lab)
+        for _ in range(3):
+            record = measure(lab, url, "--only", "downlink")
+            assert record.throughput is not None
+            result = record.throughput.downlink
+            assert result is not None
+            error = abs((result.goodput_bps or 0) / lab.goodput_bps() - 1)
+            if error <= 0.05:
+                break
+        assert error <= 0.05
+
+
+def test_data_used_is_a_small_part_of_a_full_test() -> None:
+    with line(50e6, 20) as lab:
+        url = start_peer(lab)
+        used = []
+        for _ in range(3):
+            record = measure(lab, url)
+            both = record.throughput
+            assert both is not None
+            used.append(sum((way.bytes_count or 0) for way in (both.downlink, both.uplink) if way is not None))
+            if used[-1] < lab.goodput_bps() / 8 * 20 / 4:
+                break
+        assert min(used) < lab.goodput_bps() / 8 * 20 / 4
+
+
+def test_memory_stays_small() -> None:
+    code = (
+        "from probe.target import *; from probe.cycle import *;"
+        "record = run_cycle(parse(__import__('sys').argv[1]), Cycle(probe_id='p', idle_s=0.3));"
+        "assert record.outcome.status == 'complete', record.outcome;"
+        # not getrusage: its peak is inherited from the process that started this one
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    with line(1000e6) as lab:
+        url = start_peer(lab)
+        kilobytes = int(lab.run("probe", [sys.executable, "-c", code, url]))
+    assert kilobytes < 60_000
