@@ -63,7 +63,7 @@ class City:
         Sampling that does not represent: dense communes favoured by density to this power; phones that measure more
         (above 0) or less where their signal is better, by exp(bias · z).
     layers
-        The areas; the gazetteer's by default. Communes are those of the layer `commune_layer`.
+        The areas; the gazetteer's by default. Communes and zones are those of `commune_layer` and `zone_layer`.
 
     Examples
     --------
@@ -86,13 +86,15 @@ class City:
         degradations: Sequence[Degradation] = (),
         layers: Sequence[Layer] | None = None,
         commune_layer: str = "communes-2025",
+        zone_layer: str = "zones",
     ) -> None:
         self.seed = seed
         self.layers = list(gazetteer_layers() if layers is None else layers)
         self.degradations = tuple(degradations)
         rng = np.random.default_rng([seed, 0])
         base = next(layer for layer in self.layers if layer.key == commune_layer)
-        self.settlement = Settlement(base, communes, rng)
+        zones = next((layer.areas for layer in self.layers if layer.key == zone_layer), [])
+        self.settlement = Settlement(base, communes, rng, zones)
         self.scale = scale or self.scaled(len(self.settlement.keys) / len(base.areas))
         self.nets = masts.build(self.settlement, self.scale.stations, rng)
         self.holes = tuple(holes) if not isinstance(holes, int) else self._dig(holes, np.random.default_rng([seed, 4]))

@@ -41,9 +41,9 @@ class Operator(NamedTuple):
 
 
 def _lte(band: int, frequency_ghz: float, arfcn: int, bandwidth_mhz: float, aggregate_mhz: float) -> Carrier:
-    # 46 dBm over 1200 subcarriers is 15.2 dBm each; 17 dBi of antenna less 2 dB of cable; 6 dB stand for the low-band
-    # carrier beside it, which the model leaves out.
-    return Carrier("lte", frequency_ghz, band, arfcn, bandwidth_mhz, aggregate_mhz, 36.2, 15, 1.0, 1.5)
+    # 46 dBm over 1200 subcarriers is 15.2 dBm each; 17 dBi of antenna less 2 dB of cable; 9 dB stand for the low-band
+    # carrier beside it, which the model leaves out and which reaches that much further indoors.
+    return Carrier("lte", frequency_ghz, band, arfcn, bandwidth_mhz, aggregate_mhz, 39.2, 15, 1.0, 1.5)
 
 
 def _nr(band: int, frequency_ghz: float, arfcn: int, bandwidth_mhz: float) -> Carrier:

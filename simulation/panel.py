@@ -27,6 +27,8 @@ ENVIRONMENTS = tuple(Environment)
 INDOOR, STATIC, MOVING = range(3)
 SPOTS_A_PHONE = 4  # Home, by the home, at work, somewhere else.
 SPOTS_A_CREW = 60
+ZONE_JOBS = 0.12
+"""Share of citizens who work in a port or an industrial park."""
 CARS = 8
 ROAD_STEP_M = 50.0
 FIX_ERROR_M = {INDOOR: 18.0, STATIC: 6.0, MOVING: 8.0}
@@ -102,13 +104,16 @@ def _phones(
     count = len(home)
     work = np.where(rng.random(count) < 0.5, home, homes(settlement, count, rng, 0.3))
     away = homes(settlement, count, rng, 0.2)
-    at_home = settlement.places(home, rng)
+    at_home, at_work = settlement.places(home, rng), settlement.places(work, rng)
+    if settlement.zones:
+        in_zone = np.flatnonzero(rng.random(count) < ZONE_JOBS)
+        at_work[in_zone], work[in_zone] = settlement.zone_places(len(in_zone), rng)
     communes = np.stack([home, home, work, away], axis=1).reshape(-1)
     points = np.stack(
         [
             at_home,
             at_home + rng.normal(0, 25, (count, 2)),
-            settlement.places(work, rng),
+            at_work,
             settlement.places(away, rng),
         ],
         axis=1,

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import shapely
 
 from measurement.errors import ConfigError
-from measurement.gazetteer import communes as gazetteer_communes
 from measurement.geography import Area, Layer
 from simulation.plane import to_metres
 
@@ -35,10 +34,10 @@ class Kind(NamedTuple):
     load: float
 
 
-CENTRE = Kind("centre", 7_500, 4.6, True, 0.8, 26, 0.2, 500, 0.52)
-TOWN = Kind("town", 1_900, 0.80, True, 0.22, 32, 0.6, 600, 0.45)
-RURAL = Kind("rural", 1_050, 0.42, False, 0.02, 40, 0.75, 450, 0.38)
-ISLAND = Kind("island", 90, 0.18, False, 0.05, 38, 0.9, 800, 0.3)
+CENTRE = Kind("centre", 7_500, 4.6, True, 0.8, 26, 0.2, 500, 0.43)
+TOWN = Kind("town", 1_900, 0.80, True, 0.22, 32, 0.6, 600, 0.37)
+RURAL = Kind("rural", 1_050, 0.42, False, 0.02, 40, 0.75, 450, 0.32)
+ISLAND = Kind("island", 90, 0.18, False, 0.05, 38, 0.9, 800, 0.26)
 KINDS = (CENTRE, TOWN, RURAL, ISLAND)
 
 # Wards of the old inner city, of Hải Dương's centre, and of the port, where 5G came first.
@@ -60,13 +59,26 @@ def kind_of(area: Area) -> int:
     return {"Phường": 1, "Xã": 2}.get(area.name.split(" ")[0], 3)
 
 
+class Zone(NamedTuple):
+    """A port or industrial park: where people work, and where 5G came first."""
+
+    shape: Any
+    commune: int
+
+
 class Settlement:
-    """The communes of a simulated city, or a compact part of them.
+    """The communes of a simulated city, or a compact part of them, and the zones that lie in them.
 
     Attributes: `keys` their codes; `kinds` indices in `KINDS`; `people` inhabitants; `area_km2`; `shapes` in metres.
     """
 
-    def __init__(self, layer: Layer, chosen: int | Sequence[str] | None, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        chosen: int | Sequence[str] | None,
+        rng: np.random.Generator,
+        zones: Sequence[Area] = (),
+    ) -> None:
         areas = _choose(layer, chosen, rng)
         self.keys = [area.key for area in areas]
         self.names = [area.name for area in areas]
@@ -76,7 +88,44 @@ class Settlement:
         known = np.array([-1.0 if area.population is None else float(area.population) for area in areas])
         guessed = self.area_km2 * np.array([KINDS[k].people_km2 for k in self.kinds])
         self.people = np.where(known >= 0, known, guessed * rng.lognormal(0, 0.15, len(areas)))
+        self.zones = self._held(zones)
         self.villages = [self._inside(index, rng, 3 + int(size / 3)) for index, size in enumerate(self.area_km2)]
+
+    def _held(self, zones: Sequence[Area]) -> list[Zone]:
+        """Return the zones whose middle lies in one of the communes."""
+        held = []
+        for area in zones:
+            shape = shape_of(area)
+            middle = shape.representative_point()
+            commune = next((index for index, own in enumerate(self.shapes) if own.intersects(middle)), None)
+            if commune is not None:
+                held.append(Zone(shape, commune))
+        return held
+
+    def in_zones(self, points: Reals) -> npt.NDArray[np.bool_]:
+        """Return whether each point lies in a zone."""
+        inside = np.zeros(len(points), dtype=bool)
+        for zone in self.zones:
+            inside |= shapely.intersects_xy(zone.shape, points[:, 0], points[:, 1])
+        return inside
+
+    def zone_places(self, count: int, rng: np.random.Generator) -> tuple[Reals, Integers]:
+        """Draw points uniformly over all zones, and the communes of those zones.
+
+        Raises
+        ------
+        ValueError
+            Where there is no zone.
+        """
+        if not self.zones:
+            raise ValueError("Invalid settlement. It has no zone.")
+        areas = np.array([zone.shape.area for zone in self.zones])
+        number = rng.choice(len(areas), count, p=areas / areas.sum())
+        points = np.empty((count, 2))
+        for index, zone in enumerate(self.zones):
+            rows = np.flatnonzero(number == index)
+            points[rows] = uniform(zone.shape, len(rows), rng)
+        return points, np.array([zone.commune for zone in self.zones])[number]
 
     def of_kind(self, name: str) -> Reals:
         """Return a property of `Kind` for each commune."""
@@ -88,19 +137,7 @@ class Settlement:
         return np.where(port, PORT_NEW_RADIO_SHARE, self.of_kind("new_radio_share"))
 
     def _inside(self, commune: int, rng: np.random.Generator, count: int) -> Reals:
-        """Draw points uniformly within a commune, shape (count, 2)."""
-        shape = self.shapes[commune]
-        shapely.prepare(shape)
-        west, south, east, north = shape.bounds
-        found: list[Reals] = []
-        missing = count
-        while missing > 0:
-            tries = int(missing * (east - west) * (north - south) / shape.area * 1.2) + 8
-            points = np.column_stack([rng.uniform(west, east, tries), rng.uniform(south, north, tries)])
-            inside = points[shapely.contains_xy(shape, points[:, 0], points[:, 1])][:missing]
-            found.append(inside)
-            missing -= len(inside)
-        return np.concatenate(found) if found else np.empty((0, 2))
+        return uniform(self.shapes[commune], count, rng)
 
     def places(self, commune: Integers, rng: np.random.Generator) -> Reals:
         """Draw where people are in the numbered communes: about villages, else anywhere. Shape (n, 2), in metres."""
@@ -117,6 +154,21 @@ class Settlement:
             within = shapely.contains_xy(self.shapes[index], near[:, 0], near[:, 1])
             points[about[within]] = near[within]
         return points
+
+
+def uniform(shape: Any, count: int, rng: np.random.Generator) -> Reals:
+    """Draw points uniformly within a shape, shape (count, 2)."""
+    shapely.prepare(shape)
+    west, south, east, north = shape.bounds
+    found: list[Reals] = [np.empty((0, 2))]
+    missing = count
+    while missing > 0:
+        tries = int(missing * (east - west) * (north - south) / shape.area * 1.2) + 8
+        points = np.column_stack([rng.uniform(west, east, tries), rng.uniform(south, north, tries)])
+        inside = points[shapely.contains_xy(shape, points[:, 0], points[:, 1])][:missing]
+        found.append(inside)
+        missing -= len(inside)
+    return np.concatenate(found)
 
 
 def _groups(ordered: Integers, order: Integers) -> tuple[Integers, list[Integers]]:
@@ -140,15 +192,3 @@ def _choose(layer: Layer, chosen: int | Sequence[str] | None, rng: np.random.Gen
     middles = np.array([np.mean(area.polygons[0][0], axis=0) for area in layer.areas])
     gap = np.hypot(*(middles - middles[rng.integers(len(middles))]).T)
     return [layer.areas[index] for index in sorted(np.argsort(gap)[:chosen])]
-
-
-def gazetteer_layer() -> Layer:
-    """Return the layer of communes that comes with the package."""
-    from measurement.gazetteer import layers
-
-    return next(layer for layer in layers() if layer.key == "communes-2025")
-
-
-def former_districts() -> dict[str, str]:
-    """Return the former district of each commune of the gazetteer."""
-    return {commune.code: commune.former_district for commune in gazetteer_communes()}

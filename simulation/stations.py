@@ -12,12 +12,14 @@ from measurement.geography import BaseStation
 from measurement.radio import GNB_ID_BITS
 from simulation.operators import OPERATORS, Carrier, Operator
 from simulation.plane import to_sphere
-from simulation.settlement import Settlement
+from simulation.settlement import Settlement, uniform
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 SECTORS = 3
+ZONE_NEW_RADIO_SHARE = 0.9
+"""Share of masts in ports and industrial parks that carry 5G."""
 # Plastic-number sequence (Roberts 2018): fills the plane evenly from any start, so sites keep their distance.
 _PLASTIC = np.array([0.7548776662466927, 0.5698402909980532])
 
@@ -76,6 +78,17 @@ def _site_counts(settlement: Settlement, total: float) -> Integers:
     return counts
 
 
+def _with_zones(
+    settlement: Settlement, points: Reals, commune: Integers, rng: np.random.Generator
+) -> tuple[Reals, Integers]:
+    """Add a site in each zone in which chance put none."""
+    for zone in settlement.zones:
+        if not shapely.intersects_xy(zone.shape, points[:, 0], points[:, 1]).any():
+            points = np.concatenate([points, uniform(zone.shape, 1, rng)])
+            commune = np.append(commune, zone.commune)
+    return points, commune
+
+
 def build(settlement: Settlement, station_count: int, rng: np.random.Generator) -> list[Net]:
     """Place about `station_count` stations, 4G and 5G counted apart, over the operators."""
     weight = settlement.of_kind("sites_km2") * settlement.area_km2
@@ -86,6 +99,7 @@ def build(settlement: Settlement, station_count: int, rng: np.random.Generator) 
     first = 0
     for number, operator in enumerate(OPERATORS):
         points, commune = _spread(settlement, _site_counts(settlement, sites * operator.site_share), rng)
+        points, commune = _with_zones(settlement, points, commune, rng)
         count = len(points)
         kind = settlement.of_kind
         lte = Net(
@@ -103,7 +117,8 @@ def build(settlement: Settlement, station_count: int, rng: np.random.Generator) 
         nets.append(lte)
         first += count
         if operator.nr is not None:
-            chosen = np.flatnonzero(rng.random(count) < settlement.new_radio_share()[commune])
+            share = np.where(settlement.in_zones(points), ZONE_NEW_RADIO_SHARE, settlement.new_radio_share()[commune])
+            chosen = np.flatnonzero(rng.random(count) < share)
             nets.append(_upgrade(lte, operator.nr, chosen, first, rng))
             first += len(chosen)
     return nets
