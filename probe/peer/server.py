@@ -116,7 +116,8 @@ class Peer:
             with contextlib.suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
         for thread in left.values():
-            thread.join(max(0.1, deadline + 1 - time.monotonic()))
+            if thread.ident is not None:  # one that was about to start finds its socket shut
+                thread.join(max(0.1, deadline + 1 - time.monotonic()))
         if self.reflector is not None:
             self.reflector.stop()
 
