@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
@@ -169,14 +168,11 @@ class _Phase:
         from_s = self.started + self.grace_s if ended - self.started > 1.5 * self.grace_s else self.started
         known = [series for series in self.series if series.times]
         cut = slices(known, from_s, ended, SLICE_S)
-        seconds = len(cut) * SLICE_S
+        whole = sum(series.counts[-1] for series in known)
+        counted, seconds = (sum(cut), len(cut) * SLICE_S) if cut else (float(whole), ended - self.started)
         failure = self.failure if reason is StopReason.ERROR else None
-        result = None
-        with contextlib.suppress(ZeroDivisionError):
-            whole = int(sum(series.counts[-1] for series in known))
-            goodput = sum(cut) * 8 / seconds
-            transfer = Transfer(whole, seconds, SLICE_S, cut, len(self.series), goodput_bps=goodput)
-            result = as_result(ThroughputMethod.LIBRESPEED, transfer, reason)
+        transfer = Transfer(whole, seconds, SLICE_S, cut, len(self.series), goodput_bps=counted * 8 / seconds)
+        result = as_result(ThroughputMethod.LIBRESPEED, transfer, reason)
         if result is None and failure is None:
             failure = self.failure or NetworkFailure(
                 Failure.TRANSFER_STALLED, Operation.TRANSFER, "Nothing was transferred."

@@ -1,0 +1,5 @@
+"""The real iperf3 for these tests."""
+
+from tests.servers.iperf3 import iperf3
+
+__all__ = ["iperf3"]
