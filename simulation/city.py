@@ -18,7 +18,7 @@ from simulation.degradation import Degradation, factors
 from simulation.fixes import Fixes, fix
 from simulation.frames import Book, frame
 from simulation.links import ANCHOR, NEW_RADIO, Links, link
-from simulation.measure import Cells, measure
+from simulation.measure import LIMITED_SHARES, PERFECT, Cells, measure
 from simulation.operators import OPERATORS
 from simulation.panel import PHONE, PROBE, Mix, Panel
 from simulation.plane import to_sphere
@@ -29,6 +29,8 @@ from simulation.settlement import Settlement
 Integers = npt.NDArray[np.int64]
 
 CHUNK_RECORDS = 250_000
+MONDAY = date(2026, 5, 4)
+"""Start of the week over which the truth is drawn by default: each weekday alike."""
 
 
 def citizens(count: int) -> pl.Series:
@@ -177,13 +179,17 @@ class City:
         *,
         is_panel: bool = True,
     ) -> pl.DataFrame:
-        """Run tests of a panel and return their records; citizens drawn for the truth are not `is_panel`."""
+        """Run tests of a panel and return their records.
+
+        Citizens drawn for the truth are not `is_panel`: their instruments never fail.
+        """
         book = self.book if is_panel else self.book._replace(device_ids=citizens(len(panel.devices.kind)))
         own = links.rows(tests.spot)
         operator = panel.devices.operator[tests.device]
         left = factors(self.degradations, self.layers, fixes.areas[tests.fix], operator, unix_seconds(tests))
         weekday = (tests.day - 1) % 7
-        found = measure(own, panel.devices, tests.device, self.cells, tests.hour, weekday, left, rng)
+        limited = LIMITED_SHARES if is_panel else PERFECT
+        found = measure(own, panel.devices, tests.device, self.cells, tests.hour, weekday, left, rng, limited)
         return frame(book, panel.devices, panel.spots, fixes, tests, own, found, rng)
 
     def records(self, count: int, *, days: int = 60, start: date = date(2026, 5, 1)) -> Iterator[pl.DataFrame]:
@@ -199,11 +205,11 @@ class City:
                     yield self.run(self.panel, self.links, self.fixes, join(waiting), rng)
                     waiting = []
 
-    def truth(self, draws: int = 400_000, day: date = date(2026, 5, 13)) -> dict[str, pl.DataFrame]:
-        """Return the true values of areas, base stations and hexagons, and the draws they were computed from."""
+    def truth(self, draws: int = 400_000, *, start: date = MONDAY, days: int = 7) -> dict[str, pl.DataFrame]:
+        """Return the true values of areas, base stations and hexagons over days, and the draws behind them."""
         from simulation import truth
 
-        drawn = truth.draw(self, draws, day)
+        drawn = truth.draw(self, draws, start, days)
         return {
             "areas": truth.of_areas(self, drawn),
             "base_stations": truth.of_base_stations(drawn),

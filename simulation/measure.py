@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ COMPLETE, NO_SERVICE, ACCESS_FAILED, DROPPED = range(4)
 NETWORK, CROSS_TRAFFIC, PROBE_CPU = range(3)
 LIMITED_SHARES = (0.965, 0.022, 0.013)
 """How often the network, other traffic of the device, or its processor held the rate down."""
+PERFECT = (1.0, 0.0, 0.0)
+"""The same for instruments that never fail: the truth's."""
 HIGHEST_SINR_DB = (30.0, 40.0)
 """Where modems stop counting: LTE and NR."""
 ECHOES = 100
@@ -91,6 +94,7 @@ def measure(
     weekday: Integers,
     factor: Reals,
     rng: np.random.Generator,
+    limited_shares: Sequence[float] = LIMITED_SHARES,
 ) -> Findings:
     """Run tests over their links, one row each.
 
@@ -119,7 +123,7 @@ def measure(
         [NO_SERVICE, ACCESS_FAILED, DROPPED],
         COMPLETE,
     )
-    limited = np.searchsorted(np.cumsum(LIMITED_SHARES), rng.random(count)).clip(0, 2)
+    limited = np.searchsorted(np.cumsum(limited_shares), rng.random(count)).clip(0, 2)
     left = factor * np.where(limited == NETWORK, 1.0, rng.uniform(0.3, 0.8, count))
     hertz = HERTZ[operator, leg]
     gain = devices.gain[device]

@@ -91,14 +91,14 @@ class Habits:
             (second[order] // HOUR_S).astype(np.int64),
         )
 
-    def each_once(self, day: date, rng: np.random.Generator) -> Tests:
-        """Draw one test of every phone on one day."""
+    def each_once(self, start: date, days: int, rng: np.random.Generator) -> Tests:
+        """Draw one test of every phone, each on one of the days."""
         device = self.of_kind[PHONE]
         hour = np.searchsorted(np.cumsum(MEASURED) / MEASURED.sum(), rng.random(len(device))).clip(0, 23)
         spot = self.devices.first_spot[device] + spot_of_phone(hour, rng)
         fix = spot * FIXES_A_SPOT + rng.integers(FIXES_A_SPOT, size=len(device))
         second = (hour + rng.random(len(device))) * HOUR_S
-        return Tests(np.full(len(device), day.toordinal()), device, spot, fix, second, hour)
+        return Tests(start.toordinal() + rng.integers(days, size=len(device)), device, spot, fix, second, hour)
 
     def _probes(self, count: int, rng: np.random.Generator) -> tuple[Integers, Integers, Reals]:
         probes = self.of_kind[PROBE]

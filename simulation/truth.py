@@ -64,12 +64,13 @@ FEWEST = 30
 """Areas with fewer draws are left out: a reported position that strayed over the city's border makes no truth."""
 
 
-def draw(city: City, count: int, day: date = date(2026, 5, 13)) -> pl.DataFrame:
+def draw(city: City, count: int, start: date = date(2026, 5, 4), days: int = 7) -> pl.DataFrame:
     """Return one test each of `count` fresh citizens: records with `weight`, the people a draw stands for.
 
-    Degradations are in force as on `day`; tests are of that weekday alone.
+    Each citizen's test falls on one of the days by chance; degradations are in force as on that day. Instruments
+    never fail here: every rate is the network's.
     """
-    rng = np.random.default_rng([city.seed, 3, day.toordinal()])
+    rng = np.random.default_rng([city.seed, 3, start.toordinal(), days])
     communes, operators = len(city.settlement.keys), len(OPERATORS)
     each = max(1, count // (communes * operators))
     home = np.repeat(np.arange(communes), operators * each)
@@ -77,7 +78,7 @@ def draw(city: City, count: int, day: date = date(2026, 5, 13)) -> pl.DataFrame:
     frames = []
     for rows in np.array_split(rng.permutation(len(home)), max(1, len(home) // 200_000)):
         everywhere = panels.population(city.settlement, home[rows], operator[rows], rng)
-        tests = Habits(everywhere.devices, Mix(0, 1, 0, 0)).each_once(day, rng)
+        tests = Habits(everywhere.devices, Mix(0, 1, 0, 0)).each_once(start, days, rng)
         people, tests = at_one_spot(everywhere, tests)
         links, fixes = city.sense(people, rng)
         frame = city.run(people, links, fixes, tests, rng, is_panel=False)
@@ -197,10 +198,10 @@ def of_hexagons(draws: pl.DataFrame, resolution: int = 8) -> pl.DataFrame:
     return summarise(cells, ["hexagon", "operator", "technology"]).filter(pl.col("draws") >= 20)
 
 
-def write_truth(city: City, folder: Path, count: int) -> dict[str, Any]:
-    """Write the truth as Parquet tables and a description; return what was written."""
+def write_truth(city: City, folder: Path, count: int, start: date, days: int) -> dict[str, Any]:
+    """Write the truth over days as Parquet tables and a description; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
-    draws = draw(city, count)
+    draws = draw(city, count, start, days)
     tables = {
         "areas": of_areas(city, draws),
         "base_stations": of_base_stations(draws),
@@ -211,6 +212,8 @@ def write_truth(city: City, folder: Path, count: int) -> dict[str, Any]:
     description: dict[str, Any] = {
         "seed": city.seed,
         "is_simulated": True,
+        "start": start.isoformat(),
+        "days": days,
         "draws": draws.height,
         "degradations": [
             one._asdict() | {"since": one.since.isoformat(), "until": one.until and one.until.isoformat()}

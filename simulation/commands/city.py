@@ -153,7 +153,7 @@ def command(records: int, seed: int, days: int | None, start: str | None, as_jso
     if given["truth"] is not None:
         from simulation.truth import write_truth
 
-        summary["truth"] = write_truth(city, given["truth"], given["truth_draws"])
+        summary["truth"] = write_truth(city, given["truth"], given["truth_draws"], first, length)
     summary["seconds"] = round(time.monotonic() - began, 2)
     if as_json:
         click.echo(json.dumps(summary))
