@@ -1,13 +1,13 @@
 """Tickets for browsers: a peer that ran a test signs one, and the collector takes one record for it.
 
-A ticket is `NONCE.EXPIRES.SIGNATURE`: 16 random bytes and the Unix second of expiry, signed with HMAC-SHA-256 under a
-secret that peer and collector share (a file of mode 0600). Only Python's standard library is needed on either side:
-
-    signature = hmac.new(secret, f"{nonce}.{expires}".encode(), "sha256").hexdigest()
+Format: base64url(JSON) "." base64url(HMAC-SHA-256 of the first part), both without padding, under a secret that peer
+and collector share (a file of mode 0600). The JSON holds `exp` (Unix seconds) and `nonce`, and the rates that the peer
+counted (`downlink_bps`, `uplink_bps`). `probe/peer/tickets.py` is the other side.
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
 import os
 import re
@@ -16,12 +16,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from measurement.errors import ConfigError
 
 LIFE_S = 600
 MOST_USED = 100_000
-_TICKET = re.compile(r"^([0-9a-f]{32})\.([0-9]{10})\.([0-9a-f]{64})$")
+_TICKET = re.compile(r"^([A-Za-z0-9_-]{1,1000})\.([A-Za-z0-9_-]{43})$")
 SECRET_FILE = "ticket.secret"
 
 
@@ -47,8 +50,17 @@ def secret_of(path: str | None, folder: Path) -> bytes:
     return secret
 
 
-def _sign(secret: bytes, nonce: str, expires: str) -> str:
-    return hmac.new(secret, f"{nonce}.{expires}".encode(), "sha256").hexdigest()
+class _Claims(msgspec.Struct):
+    exp: int
+    nonce: Annotated[str, msgspec.Meta(min_length=8, max_length=128)]
+
+
+def _base64(body: bytes) -> str:
+    return base64.urlsafe_b64encode(body).rstrip(b"=").decode("ascii")
+
+
+def _sign(secret: bytes, body: str) -> str:
+    return _base64(hmac.digest(secret, body.encode("ascii"), "sha256"))
 
 
 class Tickets:
@@ -62,22 +74,27 @@ class Tickets:
 
     def make(self) -> str:
         """Return a fresh ticket."""
-        nonce, expires = secrets.token_hex(16), str(int(self._now().timestamp()) + LIFE_S)
-        return f"{nonce}.{expires}.{_sign(self._secret, nonce, expires)}"
+        claims = _Claims(int(self._now().timestamp()) + LIFE_S, secrets.token_urlsafe(12))
+        body = _base64(msgspec.json.encode(claims))
+        return f"{body}.{_sign(self._secret, body)}"
 
     def nonce_of(self, ticket: str) -> str | None:
         """Return the nonce of a ticket that is genuine, in time and unused, else None."""
         match = _TICKET.match(ticket)
         if match is None:
             return None
-        nonce, expires, signature = match.groups()
-        if not hmac.compare_digest(_sign(self._secret, nonce, expires), signature):
+        body, signature = match.groups()
+        if not hmac.compare_digest(_sign(self._secret, body), signature):
+            return None
+        try:
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=_Claims)
+        except (msgspec.MsgspecError, ValueError):
             return None
         now = self._now().timestamp()
         # One that lives longer than any peer makes them was signed by a peer whose clock is wrong.
-        if not now < int(expires) <= now + 2 * LIFE_S or nonce in self._used:
+        if not now < claims.exp <= now + 2 * LIFE_S or claims.nonce in self._used:
             return None
-        return nonce
+        return claims.nonce
 
     def spend(self, nonce: str) -> None:
         """Remember that this ticket has been used."""
