@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -47,6 +47,30 @@ class SystemClock:
     def wake(self) -> None:
         """End a wait under way, or the next one."""
         self._woken.set()
+
+
+class CompressedClock:
+    """A clock that runs `speed` times as fast, for the replay of a log."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed, self._real = speed, SystemClock()
+        self._began_s, self._began = self._real.monotonic(), self._real.now()
+
+    def now(self) -> datetime:
+        """Return the start plus the compressed time since."""
+        return self._began + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Return compressed seconds since the start."""
+        return (self._real.monotonic() - self._began_s) * self._speed
+
+    def wait(self, seconds: float) -> None:
+        """Wait that long in compressed time or until `wake`."""
+        self._real.wait(seconds / self._speed)
+
+    def wake(self) -> None:
+        """End a wait under way, or the next one."""
+        self._real.wake()
 
 
 class _Timex(ctypes.Structure):

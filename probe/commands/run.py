@@ -80,7 +80,7 @@ def command(
     many = 1 if once else count
     flags = _flags(given, None if many else interval)
     settings = load(config, os.environ, flags)
-    credentials = _credentials(settings)
+    credentials = credentials_of(settings)
     if not settings.peers:
         raise ConfigError("peers: Invalid []. At least one; give --peer or set it in the configuration.")
     with _running(settings, credentials, config, flags) as agent:
@@ -110,7 +110,7 @@ def _flags(given: dict[str, Any], mean_interval_s: float | None) -> dict[str, An
     }
 
 
-def _credentials(settings: Settings) -> Credentials | None:
+def credentials_of(settings: Settings) -> Credentials | None:
     """Return the token where there is one; a collector without a token is a mistake worth telling."""
     if settings.collector is None and not Path(settings.token_file).is_file():
         return None
