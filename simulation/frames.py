@@ -62,7 +62,9 @@ def _text(words: Sequence[str | None] | pl.Series, index: Array) -> pl.Series:
 
 def _real(values: Array, step: float) -> pl.Series:
     """Return values rounded to a step, NaN as null: steps as coarse as instruments show, which also compress."""
-    return pl.Series(np.round(values / step) * step).round(6).fill_nan(None)
+    # Dividing by a whole number gives the shortest decimal; multiplying by 0.1 would not.
+    rounded = np.round(values / step) * step if step >= 1 else np.round(values / step) / round(1 / step)
+    return pl.Series(rounded).fill_nan(None)
 
 
 def _whole(values: Array, is_known: Array) -> pl.Series:

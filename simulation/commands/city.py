@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -117,11 +118,22 @@ def _make(city: City, records: int, first: date, days: int, given: dict[str, Any
     progress = Progress(records, given["quiet"] or not sys.stderr.isatty())
     with ExitStack() as stack:
         sinks = _sinks(city, stack, given)
+        # One frame is written while the next is made, and no more: memory stays bounded.
+        writer = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        writing: Future[int] | None = None
         for frame in city.records(records, days=days, start=first) if sinks else ():
-            for sink in sinks:
-                sink(frame)
-            progress.add(frame.height)
+            if writing is not None:
+                progress.add(writing.result())
+            writing = writer.submit(_write, frame, sinks)
+        if writing is not None:
+            progress.add(writing.result())
     return progress.done
+
+
+def _write(frame: pl.DataFrame, sinks: list[Callable[[pl.DataFrame], object]]) -> int:
+    for sink in sinks:
+        sink(frame)
+    return frame.height
 
 
 @click.command("city", epilog=EXAMPLES)
