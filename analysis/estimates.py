@@ -43,6 +43,7 @@ class Mixed(NamedTuple):
     sums: Floats  # (G, CLASSES)
     kish: Floats  # (G,) effective number of rows, (sum w)**2 / sum w**2
     clusters: Floats  # (G,) effective number of clusters
+    worth: Floats  # (G,) what a variance from so many clusters is worth
 
 
 def with_mixes(tally: Tally, shape: tuple[int, int, int]) -> Mixed:
@@ -59,9 +60,10 @@ def with_mixes(tally: Tally, shape: tuple[int, int, int]) -> Mixed:
     below /= below[:, -1:].copy()
     below += 2.0 * np.arange(len(held))[:, None]
     weights = by_device.sum(2)
+    clusters = np.square(weights.sum(1)) / np.square(weights).sum(1)
     return Mixed(
         held, count[held], below, tally.classes, held // (len(count) // shape[0]), by_device, by_device.sum(1),
-        mixed(tally.sums), 1.0 / mixed(tally.squares, 2), np.square(weights.sum(1)) / np.square(weights).sum(1),
+        mixed(tally.sums), 1.0 / mixed(tally.squares, 2), clusters, shrink(clusters),
     )  # fmt: skip
 
 
@@ -101,9 +103,9 @@ def percentile(mixed: Mixed, centres: Floats, probability: float) -> tuple[Estim
     """
     code = code_at(mixed, np.full(len(mixed.held), probability))
     influence = share_influence(mixed, code)
-    low, high, effective = effective_ranks(probability, variance(influence), mixed.kish, mixed.clusters)
+    low, high, effective = effective_ranks(probability, variance(influence), mixed.kish, mixed.worth)
     need = MINIMUM_COUNT if probability == 0.5 else MINIMUM_COUNT_TAIL
-    known = (mixed.rows_count >= need) & (effective * shrink(mixed.clusters) >= MINIMUM_COUNT - 1e-6)
+    known = (mixed.rows_count >= need) & (effective * mixed.worth >= MINIMUM_COUNT - 1e-6)
     value = np.where(mixed.rows_count >= (1 if probability == 0.5 else need), centres[code], np.nan)
     ends = [np.where(known, centres[code_at(mixed, np.nan_to_num(p, nan=0.5))], np.nan) for p in (low, high)]
     return Estimate(value, ends[0], ends[1], effective), influence
@@ -120,8 +122,7 @@ def mean(mixed: Mixed) -> tuple[Estimate, Floats]:
     """Estimate the mean of every group, with Student's t over clusters."""
     value, influence = _mean_parts(mixed)
     v = variance(influence)
-    freedom = np.maximum(mixed.clusters - 1, 0.5)
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(v)
+    half = stats.norm.ppf(0.975) * np.sqrt(v / mixed.worth)
     known = (mixed.rows_count >= MINIMUM_COUNT) & (mixed.clusters >= 2)
     # On the scale of ratios, as a mean of speeds is skewed; where a value is not positive, on its own.
     ratio = np.where(value > 0, np.exp(np.minimum(half / np.where(value > 0, value, 1.0), 30.0)), 1.0)
@@ -138,7 +139,7 @@ def share(mixed: Mixed) -> tuple[Estimate, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.minimum(np.where(v > 0, p * (1 - p) / v, np.inf), mixed.kish)
     effective = np.where(effective > 0, effective, mixed.kish)
-    held = np.maximum(effective * shrink(mixed.clusters), 1e-9)
+    held = np.maximum(effective * mixed.worth, 1e-9)
     low, high = wilson(p, held)
     known = (mixed.rows_count >= MINIMUM_COUNT) & (mixed.clusters >= 2)
     return Estimate(value, np.where(known, low, np.nan), np.where(known, high, np.nan), effective), influence

@@ -64,7 +64,7 @@ def wilson(share: Any, count: Any, level: float = 0.95) -> tuple[Floats, Floats]
 
 
 def effective_ranks(
-    probability: Any, variance: Any, count: Any, clusters: Any, level: float = 0.95
+    probability: Any, variance: Any, count: Any, worth: Any, level: float = 0.95
 ) -> tuple[Floats, Floats, Floats]:
     """Return the range of probabilities that holds a quantile of weighted, clustered samples.
 
@@ -81,8 +81,8 @@ def effective_ranks(
         Of the weighted share of samples at or below the estimated quantile.
     count
         Upper bound of the effective number: (sum w)**2 / sum w**2.
-    clusters
-        Effective number of clusters the variance was estimated from.
+    worth
+        What the variance is worth, `shrink` of its number of clusters.
     level
         Coverage.
 
@@ -92,14 +92,14 @@ def effective_ranks(
 
     Examples
     --------
-    >>> low, high, effective = effective_ranks(0.5, 0.25 / 100, 100, float('inf'))
+    >>> low, high, effective = effective_ranks(0.5, 0.25 / 100, 100, 1.0)
     >>> round(float(low) * 100, 1), round(float(high) * 100, 1), float(effective)
     (39.8, 60.2, 100.0)
     """
-    p, v, n, m = np.broadcast_arrays(*(np.asarray(x, float) for x in (probability, variance, count, clusters)))
+    p, v, n, s = np.broadcast_arrays(*(np.asarray(x, float) for x in (probability, variance, count, worth)))
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.minimum(np.where(v > 0, p * (1 - p) / v, np.inf), n)
-        held = effective * shrink(m, level)
+        held = effective * s
         tail = (1 - level) / 2
         low = special.betaincinv(held * p, held * (1 - p) + 1, tail)
         high = special.betaincinv(held * p + 1, held * (1 - p), 1 - tail)

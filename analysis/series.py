@@ -1,6 +1,7 @@
 """Figures along time: each day of an area, and each hour of the day; and the distributions of an area's values.
 
-A day is the median of its units (`analysis.partition`). An hour of the day is the median over days of that hour's own median.
+A day is the median of its units (`analysis.partition`). An hour of the day is the median over days of that hour's own
+median.
 """
 
 from __future__ import annotations
