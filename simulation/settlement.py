@@ -53,10 +53,10 @@ def shape_of(area: Area) -> Any:
 
 
 def kind_of(area: Area) -> int:
-    """Return the index in `KINDS` of a commune, by its code and the kind of unit in its name."""
+    """Return the index in `KINDS` of a commune, by its code and the kind of unit in its name; else rural."""
     if area.key in INNER_WARDS:
         return 0
-    return {"Phường": 1, "Xã": 2}.get(area.name.split(" ")[0], 3)
+    return {"Phường": 1, "Xã": 2, "Đặc": 3}.get(area.name.split(" ")[0], 2)
 
 
 class Zone(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 from archive.frames import schema
 from archive.store import Archive
 from measurement import codec
+from measurement.plausibility import Context, Previous, flags
 from measurement.rules import check_from_probe
 from simulation.city import City, Mix, Scale
 from simulation.degradation import parse
@@ -107,3 +109,16 @@ def test_degradation_takes_its_part_from_its_instant_on() -> None:
         assert left == pytest.approx(ratio, abs=1e-4)
     others = pl.col("network_operator") != "Viettel"
     assert worse.filter(others).equals(plain.filter(others))
+
+
+def test_few_records_are_doubtful(frame: pl.DataFrame) -> None:
+    before: dict[str, Previous] = {}
+    found: list[str] = []
+    for body in bodies(frame.head(3000)):
+        record = codec.decode(body)
+        assert record.position is not None
+        context = Context(record.started_at + timedelta(seconds=12), before.get(record.probe_id))
+        found += flags(record, context)
+        place = record.position
+        before[record.probe_id] = Previous(record.started_at, place.longitude_deg, place.latitude_deg)
+    assert len(found) < 0.02 * 3000, Counter(found)
