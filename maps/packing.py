@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
@@ -27,48 +27,57 @@ def write_script(folder: Path, name: str, value: Any) -> int:
     return path.write_bytes(script(name, value))
 
 
-def significant(values: pl.Series, digits: int = 4) -> list[Any]:
-    """Return numbers rounded to significant digits, absent ones as None, whole ones as integers.
+def rounded(frame: pl.DataFrame, digits: int) -> pl.DataFrame:
+    """Round every real column to significant digits; what is not finite becomes absent.
 
     Examples
     --------
-    >>> significant(pl.Series([12.34567, None, 40.0]))
-    [12.35, None, 40]
+    >>> rounded(pl.DataFrame({'v': [12.34567, None, float('inf')]}), 4)['v'].to_list()
+    [12.35, None, None]
     """
-    rounded = values.cast(pl.Float64).fill_nan(None).round_sig_figs(digits).to_list()
-    return [int(v) if v is not None and v == int(v) and abs(v) < 2**53 else v for v in map(_finite, rounded)]
+    return frame.with_columns(
+        pl.when(pl.col(name).is_finite()).then(pl.col(name).round_sig_figs(digits)).alias(name)
+        for name in frame.columns
+        if frame[name].dtype.is_float()
+    )
 
 
-def _finite(value: float | None) -> float | None:
-    return None if value is None or value in (float("inf"), float("-inf")) else value
+class Prepared(NamedTuple):
+    """A whole table made ready once, so that its slices are only cut: rounded, its words numbered."""
+
+    frame: pl.DataFrame
+    words: dict[str, list[str]]
+
+
+def prepare(frame: pl.DataFrame, words: Iterable[str] = (), digits: int = 4) -> Prepared:
+    """Round the figures of a table and number the words of the named columns; −1 stands for absent."""
+    vocabulary = {name: sorted(frame[name].drop_nulls().unique()) for name in words if name in frame.columns}
+    numbered = (
+        pl.col(name).replace_strict(known, range(len(known)), default=-1, return_dtype=pl.Int64).alias(name)
+        if known
+        else pl.lit(-1, dtype=pl.Int64).alias(name)
+        for name, known in vocabulary.items()
+    )
+    return Prepared(rounded(frame, digits).with_columns(numbered), vocabulary)
+
+
+def cut(part: pl.DataFrame, words: dict[str, list[str]]) -> dict[str, Any]:
+    """Return a slice of a prepared table as `{count, columns, words}`."""
+    columns = {
+        name: (part[name].cast(pl.String) if part[name].dtype.is_temporal() else part[name]).to_list()
+        for name in part.columns
+    }
+    held = {name: known for name, known in words.items() if name in columns}
+    return {"count": part.height, "columns": columns, "words": held}
 
 
 def pack(frame: pl.DataFrame, words: Iterable[str] = (), digits: int = 4) -> dict[str, Any]:
-    """Return a frame as `{columns: {name: [...]}, words: {name: [...]}}`; the named text columns become numbers."""
-    columns: dict[str, list[Any]] = {}
-    vocabulary: dict[str, list[Any]] = {}
-    numbered = set(words)
-    for name in frame.columns:
-        series = frame[name]
-        if name in numbered:
-            vocabulary[name], columns[name] = number(series.to_list())
-        elif series.dtype.is_float():
-            columns[name] = significant(series, digits)
-        elif series.dtype.is_temporal():
-            columns[name] = series.cast(pl.String).to_list()
-        else:
-            columns[name] = series.to_list()
-    return {"count": frame.height, "columns": columns, "words": vocabulary}
-
-
-def number(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """Return the distinct values in order and the position of each value among them; None is −1.
+    """Return a whole table as `{count, columns, words}`.
 
     Examples
     --------
-    >>> number(['b', 'a', None, 'b'])
-    (['a', 'b'], [1, 0, -1, 1])
+    >>> pack(pl.DataFrame({'o': ['b', 'a', None], 'v': [1.23456, 2.0, None]}), ['o'], digits=3)['columns']
+    {'o': [1, 0, -1], 'v': [1.23, 2.0, None]}
     """
-    distinct = sorted({value for value in values if value is not None})
-    position = {value: index for index, value in enumerate(distinct)}
-    return distinct, [-1 if value is None else position[value] for value in values]
+    ready = prepare(frame, words, digits)
+    return cut(ready.frame, ready.words)

@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from analysis.results import ALL, WHOLE
+from maps.publish.ratings import shown_statistic
 from maps.source import Source, default_layer
 from measurement.errors import ConfigError
 from measurement.geography import Layer
 from measurement.kpi import BY_ID, Better
-
-STATISTICS = ("score", "median", "share", "mean")
-"""The statistic a KPI is shown by, the first one that it has."""
 
 INSUFFICIENT = "insufficient"
 
@@ -85,14 +83,9 @@ def rows(source: Source, selection: Selection) -> dict[str, dict[str, Any]]:
         & (pl.col("technology") == selection.technology)
         & (pl.col("kpi") == selection.kpi)
         & (pl.col("period") == selection.period)
-        & pl.col("statistic").is_in(STATISTICS)
+        & shown_statistic()
     )
-    found: dict[str, dict[str, Any]] = {}
-    for row in slice_.iter_rows(named=True):
-        held = found.get(row["area"])
-        if held is None or STATISTICS.index(row["statistic"]) < STATISTICS.index(held["statistic"]):
-            found[row["area"]] = row
-    return found
+    return {row["area"]: row for row in slice_.iter_rows(named=True)}
 
 
 def is_rated(row: dict[str, Any] | None) -> bool:

@@ -14,6 +14,7 @@ import polars as pl
 
 from analysis.results import ALL, WHOLE
 from maps import folium_map, language, scales
+from maps.findings import FINDINGS
 from maps.packing import write_script
 from maps.publish import hexagons, ratings, surfaces
 from maps.shapes import Shaped, payload, shape
@@ -112,7 +113,7 @@ def _tables(
         progress("hexagons")
         yield from hexagons.write_hexagons(folder, tables["hexagons"], words, internal=options.internal, west=west)
     progress("coverage and findings")
-    yield from surfaces.write_surfaces(folder, tables, words, internal=options.internal, west=west)
+    yield from surfaces.write_surfaces(folder, tables, words, west=west)
 
 
 def _view(shaped: list[Shaped], source: Source) -> View:
@@ -152,6 +153,7 @@ def _meta(
         "floors": [hexagons.MIN_TESTS, hexagons.MIN_DEVICES],
         "computed": [name for name in RESULTS if name in source.tables],
         "results": RESULTS,
+        "findings": [finding._asdict() for finding in FINDINGS],
         "exclusions": [] if exclusions is None else exclusions.to_dicts(),
         "peer_url": options.peer_url,
         "collector_url": options.collector_url,

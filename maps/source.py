@@ -11,6 +11,7 @@ import polars as pl
 
 from analysis.results import ALL, WHOLE
 from archive.store import Archive
+from maps.findings import SCALED
 from measurement.errors import ConfigError
 from measurement.geography import BaseStation, Layer
 from measurement.kpi import KPIS
@@ -26,11 +27,11 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "bts_ratings": ("base_station", "operator", "technology", "period", "kpi", "statistic", "value", "status"),
     "hexagons": ("h3_cell", "resolution", "operator", "technology", "period", "kpi", "value", "samples_count"),
     "series": ("layer", "area", "operator", "technology", "axis", "at", "kpi", "value"),
+    "coverage": ("h3_cell", "resolution", "operator", "technology", "kpi", "mean", "sigma"),
     "histograms": ("layer", "area", "operator", "technology", "period", "kpi", "bin_low", "bin_high", "share"),
 }
 _MONTH = re.compile(r"^\d{4}-\d{2}$")
 _SCALES = {kpi.id: kpi.scale for kpi in KPIS}
-_FIGURES = ("value", "low", "high", "p10", "bin_low", "bin_high")
 
 
 class Source(NamedTuple):
@@ -50,8 +51,8 @@ class Source(NamedTuple):
     def words(self, column: str) -> list[str]:
         """Return the distinct words of a column over the tables, all-together first."""
         found: set[str] = set()
-        for name in ("area_ratings", "bts_ratings", "hexagons"):
-            if name in self.tables:
+        for name in ("area_ratings", "bts_ratings", "hexagons", "coverage"):
+            if name in self.tables and column in self.tables[name].columns:
                 found |= set(self.tables[name][column].drop_nulls().unique())
         return sorted(found, key=lambda word: (word != ALL, word))
 
@@ -66,17 +67,17 @@ class Source(NamedTuple):
         return [word for word in self.words("period") if word == WHOLE] + self.months
 
 
-def _shown(frame: pl.DataFrame) -> pl.DataFrame:
+def _shown(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Bring the figures of a long table into the unit that is shown."""
     factor = pl.col("kpi").replace_strict(_SCALES, default=1.0, return_dtype=pl.Float64)
-    return frame.with_columns(pl.col(name) * factor for name in _FIGURES if name in frame.columns)
+    return frame.with_columns(pl.col(column) * factor for column in SCALED[name] if column in frame.columns)
 
 
 def _checked(name: str, frame: pl.DataFrame, archive: Path) -> pl.DataFrame:
     lacking = [column for column in NEEDED.get(name, ()) if column not in frame.columns]
     if lacking:
         raise ConfigError(f"Invalid table {name!r} in {str(archive)!r}. Column {lacking[0]!r} is missing.")
-    return _shown(frame) if "kpi" in frame.columns else frame
+    return _shown(name, frame) if name in SCALED else frame
 
 
 def read_source(path: Path) -> Source:
@@ -93,7 +94,9 @@ def read_source(path: Path) -> Source:
             frame = archive.read_result(name)
             if frame is not None:
                 tables[name] = _checked(name, frame, path)
-        return Source(archive.layers(), archive.base_stations(), tables, archive.snapshot().days)
+        with archive.snapshot() as snapshot:
+            days = snapshot.days
+        return Source(archive.layers(), archive.base_stations(), tables, days)
 
 
 def default_layer(layers: list[Layer], today: date) -> int:

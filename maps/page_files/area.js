@@ -12,7 +12,7 @@
     const operators = site.words.operator.filter((word) => rows.some((row) => row.operator === word));
     const of = (operator, id) => {
       const found = rows.filter((row) => row.operator === operator && row.kpi === id);
-      return found.find((row) => row.statistic !== "mean") || found[0];
+      return found.find((row) => row.statistic === haidang.statisticOf(id)) || found[0];
     };
     const kpis = site.kpis.filter((kpi) => rows.some((row) => row.kpi === kpi.id));
     const cell = (kpi, row) => {
@@ -40,7 +40,7 @@
     const parts = [];
     const series = data.series ? haidang.table(data.series).rows() : [];
     const months = site.words.period.filter((word) => word !== site.whole);
-    const monthly = groupsOf(ratings.filter((row) => months.includes(row.period) && row.value !== null && ["median", "share", "score"].includes(row.statistic)), chosen.technology, kpi.id,
+    const monthly = groupsOf(ratings.filter((row) => months.includes(row.period) && row.value !== null && row.statistic === haidang.statisticOf(row.kpi, row.statistic)), chosen.technology, kpi.id,
       (name, rows) => ({ name, points: rows.map((row) => ({ ...row, x: months.indexOf(row.period) })).sort((a, b) => a.x - b.x) }));
     if (monthly.length) parts.push(section(t("plot.months"), haidang.lines(t("plot.months"), kpi, monthly, months.length, months.map((month, i) => [i, `${Number(month.slice(5))}/${month.slice(2, 4)}`]))));
     const days = [...new Set(series.filter((row) => row.axis === "day").map((row) => row.at))].sort();
@@ -55,7 +55,7 @@
     const spread = groupsOf(bins, chosen.technology, kpi.id, (name, rows) => ({ name, bins: rows.map((row) => ({ low: row.bin_low, high: row.bin_high, share: row.share })) }));
     if (spread.length) parts.push(section(t("plot.distribution"), haidang.distribution(t("plot.distribution"), kpi, spread)));
     const whole = site.words.period[0];
-    const beside = ratings.filter((row) => row.kpi === kpi.id && row.technology === chosen.technology && row.period === whole && row.operator !== site.all && row.value !== null && row.status !== "insufficient" && ["median", "share", "score"].includes(row.statistic))
+    const beside = ratings.filter((row) => row.kpi === kpi.id && row.technology === chosen.technology && row.period === whole && row.operator !== site.all && row.value !== null && row.status !== "insufficient" && row.statistic === haidang.statisticOf(row.kpi, row.statistic))
       .map((row) => ({ ...row, name: row.operator }));
     if (beside.length) parts.unshift(section(t("plot.operators"), haidang.sideBySide(t("plot.operators"), kpi, beside)));
     if (!parts.length) parts.push(el("p", { class: "empty" }, t("plot.none")));

@@ -72,7 +72,8 @@
     const held = focused && (focused.id ? `#${focused.id}` : focused.value ? `[value="${focused.value}"]` : null);
     const layers = site.layers.map((layer, index) => [String(index),
       haidang.name(layer.title) + (layer.is_historical ? ` (${t("layer.historical")})` : "")]);
-    const kpis = site.kpis.filter((kpi) => kpi.id !== "score" || state.theme === "areas").map((kpi) => [kpi.id, haidang.title(kpi)]);
+    const offered = { areas: () => true, coverage: (kpi) => ["rsrp", "sinr", "downlink"].includes(kpi.id) }[state.theme] || ((kpi) => kpi.id !== "score");
+    const kpis = site.kpis.filter(offered).map((kpi) => [kpi.id, haidang.title(kpi)]);
     const details = node.querySelector("details");
     const isOpen = details ? details.open : window.matchMedia("(min-width: 60em)").matches;
     node.replaceChildren(
@@ -83,7 +84,10 @@
           select("technology", t("technology.label"), site.words.technology.map((word) => [word, haidang.technology(word)]), state.technology, (technology) => change({ technology })),
           select("kpi", t("kpi.label"), kpis, state.kpi, (kpi) => change({ kpi })),
           select("layer", t("layer.label"), layers, String(state.layer), (layer) => change({ layer: Number(layer), area: null })),
-          periods(state, change), search(find, go))),
+          state.theme === "coverage"
+            ? select("view", t("coverage.view"), haidang.coverageViews.map((view) => [view, t(`coverage.view.${view}`)]), state.view, (view) => change({ view }))
+            : periods(state, change),
+          search(find, go))),
     );
     if (held) node.querySelector(held)?.focus();
   }

@@ -17,6 +17,7 @@
       kpi: pick(asked.kpi, site.kpis.map((kpi) => kpi.id), "score"),
       period: pick(asked.period, site.words.period, site.words.period[0] ?? months.at(-1) ?? site.whole),
       layer: layerKeys.includes(asked.layer) ? layerKeys.indexOf(asked.layer) : site.default_layer,
+      view: pick(asked.view, haidang.coverageViews, "mean"),
       over: (asked.over ?? DEFAULTS.over).split(",").filter(Boolean),
       areaKey: asked.area ?? null,
       area: null,
@@ -27,8 +28,18 @@
 
   /* Hexagons carry no score; coverage speaks of signal. */
   function fit(state) {
-    if (state.theme === "coverage") state.kpi = "rsrp";
-    else if (state.theme !== "areas" && state.kpi === "score") state.kpi = "downlink";
+    const surfaces = ["rsrp", "sinr", "downlink"];
+    if (state.theme === "coverage") {
+      const site = haidang.site();
+      const drawn = (operator, technology) => site.files.includes(`coverage-${site.words.operator.indexOf(operator)}-${site.words.technology.indexOf(technology)}`);
+      if (!surfaces.includes(state.kpi)) state.kpi = "rsrp";
+      // A surface is one operator's on one technology: open on the first there is.
+      if (!drawn(state.operator, state.technology)) {
+        const pairs = site.words.operator.flatMap((operator) => site.words.technology.map((technology) => [operator, technology])).filter((pair) => drawn(...pair));
+        const [operator, technology] = pairs.find((pair) => pair[0] === state.operator) || pairs.find((pair) => pair[1] === state.technology) || pairs[0] || [state.operator, state.technology];
+        Object.assign(state, { operator, technology });
+      }
+    } else if (state.theme !== "areas" && state.kpi === "score") state.kpi = "downlink";
     return state;
   }
 
@@ -39,8 +50,7 @@
     for (let i = 0; i < table.count; i += 1) {
       if (table.at("kpi", i) === kpiId && table.at("operator", i) === state.operator && table.at("technology", i) === state.technology) {
         const row = table.row(i);
-        const held = rows.get(row.index);
-        if (!held || row.statistic !== "share") rows.set(row.index, row);
+        rows.set(row.index, row);
       }
     }
     return rows;
@@ -59,6 +69,7 @@
     const grids = {};
     const tables = {};
     const hexagons = haidang.hexagons();
+    const overlays = {};
 
     for (const [name, order] of [["hexagons", 410], ["labels", 450], ["findings", 440], ["stations", 445]]) {
       map.createPane(name).style.zIndex = order;
@@ -89,6 +100,7 @@
       const centre = map.getCenter();
       hash.write({
         theme: state.theme, operator: state.operator, technology: state.technology, kpi: state.kpi, period: state.period,
+        view: state.theme === "coverage" ? state.view : null,
         layer: site.layers[state.layer]?.key, over: state.over.join(","),
         area: state.area === null || !shown ? null : shown.layer.areas[state.area].key,
         at: `${map.getZoom().toFixed(2)}/${centre.lat.toFixed(4)}/${centre.lng.toFixed(4)}`,
@@ -136,7 +148,7 @@
       drawLegend();
       haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state, state.kpi), previousPeriod, go };
       drawPanel();
-      await Promise.all([drawHexagons(mine), drawStations(mine), drawDensity()]);
+      await Promise.all([drawHexagons(mine), drawStations(mine), drawDensity(), drawOverlays(mine)]);
       if (mine === turn) {
         document.documentElement.dataset.ready = String(turn);
         status.textContent = t("status.shown", { kpi: haidang.title(kpi()), operator: haidang.operator(state.operator), technology: haidang.technology(state.technology), period: haidang.period(state.period) });
@@ -146,6 +158,7 @@
     function drawLegend() {
       const node = document.getElementById("legend");
       if (state.theme === "density") haidang.densityLegend(node);
+      else if (state.theme === "coverage") haidang.legend(node, haidang.coverageScale(kpi(), state.view), state.technology, "coverage");
       else haidang.legend(node, kpi(), state.technology, state.theme);
     }
 
@@ -166,6 +179,7 @@
     }
 
     async function drawHexagons(mine) {
+      if (state.theme === "coverage") return void await drawCoverage(mine);
       if (state.theme !== "hexagons") return void hexagons.remove();
       const data = (await cellsOf()) || {};
       const resolutions = Object.keys(data).filter((key) => key !== "thin").map(Number).sort((a, b) => a - b);
@@ -187,6 +201,25 @@
       if (!map.hasLayer(hexagons)) hexagons.addTo(map);
     }
 
+    async function drawCoverage(mine) {
+      const found = await haidang.coverageCells(state, kpi());
+      if (mine !== turn) return;
+      hexagons.show(found?.world, found?.cells ?? [], null, []);
+      if (!map.hasLayer(hexagons)) hexagons.addTo(map);
+      if (!found) document.getElementById("legend").append(el("p", {}, t(site.computed.includes("coverage") ? "coverage.none" : "empty.not_computed"), " ", site.computed.includes("coverage") ? "" : el("code", {}, "haidang-analysis coverage")));
+    }
+
+    async function drawOverlays(mine) {
+      for (const name of ["holes", "degraded", "plan"]) {
+        const packed = state.over.includes(name) ? await loadIf(name) : null;
+        if (mine !== turn) return;
+        overlays[name]?.remove();
+        if (packed && shown) {
+          overlays[name] = haidang.overlay(name, packed, state, shown.layer).addTo(map);
+        }
+      }
+    }
+
     async function drawDensity() {
       if (state.theme !== "density") return void heat.remove();
       if (!map.hasLayer(heat)) heat.addTo(map);
@@ -195,13 +228,13 @@
     async function drawStations(mine) {
       if (!site.stations_count || !state.over.includes("stations")) return void stations?.group.remove();
       const registry = await load("stations");
-      const ratings = await tableOf(`bts-${periodIndex(state.period)}`) || await tableOf("bts-0");
+      const ratings = await tableOf(`bts-${periodIndex(state.period)}-${state.kpi}`) || await tableOf(`bts-0-${state.kpi}`);
       if (mine !== turn) return;
       stations = stations || haidang.stationLayer(map, registry, (index) => pickStation(index));
       const asked = ["operator", "technology"].filter((name) => state[name] !== site.all);
       const rows = new Map();
       for (let i = 0; ratings && i < ratings.count; i += 1) {
-        if (ratings.at("kpi", i) === state.kpi && asked.every((name) => ratings.at(name, i) === state[name])) rows.set(ratings.at("index", i), ratings.row(i));
+        if (asked.every((name) => ratings.at(name, i) === state[name])) rows.set(ratings.at("index", i), ratings.row(i));
       }
       haidang.stationRows = rows;
       stations.paint((index) => {
@@ -239,7 +272,7 @@
     }
 
     function pickAt(index, latlng) {
-      if (state.theme === "hexagons") {
+      if (state.theme === "hexagons" || state.theme === "coverage") {
         const cell = hexagons.under(latlng);
         if (cell) return popup(latlng, cellFacts(cell.facts, index));
       }
@@ -251,8 +284,14 @@
 
     function cellFacts(found, index) {
       const place = shown.layer.areas[index] ? haidang.name(shown.layer.areas[index].name) : t("cell.title");
+      if (found.surface) {
+        const level = kpi();
+        return facts(t("coverage.title"), [[t("cell.place"), place], [haidang.title(level), haidang.figure(level, found.mean)],
+          [t("coverage.sigma"), haidang.num(found.sigma, 1)],
+          [t("coverage.probability", { threshold: found.threshold === null ? "" : haidang.figure(level, found.threshold) }), found.probability === undefined || found.probability === null ? null : `${haidang.num(found.probability)}%`]]);
+      }
       if (found.isThin) {
-        return facts(t("cell.thin_title"), [[t("cell.place"), place], [t("rank.samples"), haidang.num(found.tests)], [t("cell.cells"), haidang.num(found.cells)], [t("rank.needed"), haidang.num(found.needed)]]);
+        return facts(t("cell.thin_title"), [[t("cell.place"), place], [t("rank.samples"), `≥\u00a0${haidang.num(found.tests)}`], [t("cell.cells"), haidang.num(found.cells)], [t("rank.needed"), haidang.num(found.needed)]]);
       }
       if (found.value === null) {
         const [tests] = site.floors;
@@ -338,6 +377,7 @@
     const place = (state.at || "").split("/").map(Number);
     if (place.length === 3 && place.every(Number.isFinite)) map.setView([place[1], place[2]], place[0], { animate: false });
     else map.fitBounds([[site.box[2], site.box[0]], [site.box[3], site.box[1]]], { animate: false, padding: [8, 8] });
+    haidang.learnNames();
     refresh().then(() => { farButtons(); document.documentElement.dataset.usable = String(Math.round(performance.now())); });
     haidang.change = change;
   }

@@ -30,7 +30,7 @@
 
   function range(kpi, low, high) {
     if (low === null || low === undefined || high === null || high === undefined) return "–";
-    return `${figure(kpi, low, false)}\u2009–\u2009${figure(kpi, high)}`;
+    return `${figure(kpi, low, false)}\u2009${low < 0 ? "…" : "–"}\u2009${figure(kpi, high)}`;
   }
 
   function period(word) {
@@ -59,6 +59,14 @@
     const breaks = kpi.breaks[tech] || kpi.breaks["*"];
     const rising = breaks[0] <= breaks[3];
     return breaks.filter((edge) => (rising ? value >= edge : value <= edge)).length;
+  }
+
+  /* The statistic a KPI is shown by: given one of its rows' words, the same word where it is that statistic. */
+  const MEANS = ["loss"]; // the median of losses is 0 nearly everywhere
+  function statisticOf(id, word = "median") {
+    if (id === "score") return "score";
+    if (MEANS.includes(id)) return "mean";
+    return word === "share" ? "share" : "median";
   }
 
   function applyTexts() {
@@ -114,6 +122,6 @@
   }
 
   Object.assign(haidang, {
-    hasText, columnTitle, cellText, t, num, figure, range, period, day, operator, technology, title, name, kpiOf, classOf, locale, language: () => code,
+    statisticOf, hasText, columnTitle, cellText, t, num, figure, range, period, day, operator, technology, title, name, kpiOf, classOf, locale, language: () => code,
   });
 })();

@@ -10,7 +10,8 @@
     return [0, 1, 2, 3, 4].map((index) => {
       if (index === 0) return `${rising ? "<" : ">"}\u00a0${short(breaks[0])}`;
       if (index === 4) return `${rising ? "≥" : "≤"}\u00a0${short(breaks[3])}`;
-      return `${short(breaks[index - 1])}–${short(breaks[index])}`;
+      const joint = breaks[0] < 0 ? "\u2009…\u2009" : "–"; // minus signs and dashes are too alike
+      return `${short(breaks[index - 1])}${joint}${short(breaks[index])}`;
     });
   }
 
@@ -22,7 +23,7 @@
       site.colours[index],
       kpi.id === "score" ? `${site.grades[index]} · ${text}` : text,
     )).reverse();
-    rows.push(swatch("transparent", theme === "hexagons" ? t("legend.thin_cells") : t("legend.thin"), "thin"));
+    rows.push(swatch("transparent", t({ hexagons: "legend.thin_cells", coverage: "legend.masked" }[theme] || "legend.thin"), "thin"));
     node.replaceChildren(
       el("h2", {}, `${haidang.title(kpi)}${kpi.unit ? ` (${kpi.unit})` : ""}`),
       el("ul", {}, rows),

@@ -43,7 +43,8 @@
       { key: "value", label: haidang.title(kpi), number: true, value: (row) => row.value, cell: (row) => valueCell(kpi, state.technology, row, top) },
       { key: "samples", label: t("rank.samples"), number: true, value: (row) => row.samples_count, cell: (row) => haidang.num(row.samples_count) },
     ];
-    return haidang.sortable(t("rank.caption"), columns, rated, {
+    const isRanked = rated.some((row) => row.rank_low !== null && row.rank_low !== undefined);
+    return haidang.sortable(t("rank.caption"), isRanked ? columns : columns.slice(1), rated, {
       sortBy: "value", descending: kpi.better === "higher", limit: matchMedia("(max-width: 60em)").matches ? 8 : 20,
       rowClass: (row) => (row.index === state.area ? "picked" : null),
     });

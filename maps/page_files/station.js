@@ -21,8 +21,10 @@
   function ratingsTable(rows) {
     const site = haidang.site();
     const best = site.kpis.flatMap((kpi) => {
-      const found = rows.filter((row) => row.kpi === kpi.id && row.period === site.words.period[0] && ["score", "median", "share", "mean"].includes(row.statistic));
-      return [...new Set(found.map((row) => row.technology))].map((technology) => ({ kpi, ...(found.find((row) => row.technology === technology && row.statistic !== "mean") || found.find((row) => row.technology === technology)) }));
+      const found = rows.filter((row) => row.kpi === kpi.id && row.period === site.words.period[0] && row.statistic === haidang.statisticOf(row.kpi, row.statistic));
+      const classes = [...new Set(found.map((row) => row.technology))];
+      const told = classes.length === 2 ? classes.filter((word) => word !== site.all) : classes; // one class is its own total
+      return told.map((technology) => ({ ...found.find((row) => row.technology === technology), kpi }));
     });
     const columns = [
       { key: "kpi", label: t("kpi.label"), isHeading: true, value: (row) => haidang.title(row.kpi), cell: (row) => haidang.title(row.kpi) },
@@ -40,7 +42,7 @@
   function months(rows, kpiId) {
     const site = haidang.site();
     const words = site.words.period.filter((word) => word !== site.whole);
-    const points = rows.filter((row) => row.kpi === kpiId && words.includes(row.period) && row.value !== null && row.statistic !== "p10" && row.statistic !== "p90");
+    const points = rows.filter((row) => row.kpi === kpiId && words.includes(row.period) && row.value !== null && row.statistic === haidang.statisticOf(row.kpi, row.statistic));
     const groups = [...new Set(points.map((row) => row.technology))].map((technology) => ({
       name: haidang.technology(technology),
       points: points.filter((row) => row.technology === technology).map((row) => ({ ...row, x: words.indexOf(row.period) })).sort((a, b) => a.x - b.x),

@@ -30,6 +30,8 @@
       dots.push(dot);
     }
     let look = () => null;
+    /* Thousands of dots over a city are a texture, over a ward they are things to press. */
+    const radius = () => Math.max(1.7, Math.min(6, 1.7 + (map.getZoom() - 9.5) * 0.85));
 
     function drawSectors() {
       sectors.clearLayers();
@@ -53,13 +55,15 @@
         if (!wanted) return void group.removeLayer(dot);
         Object.assign(dot.options, {
           fillColor: wanted.colour, fillOpacity: wanted.isThin ? 0.25 : 0.95,
-          color: index === picked ? "#000" : "#22313b", weight: index === picked ? 3 : 0.8, radius: index === picked ? 7 : 4,
+          color: index === picked ? "#000" : "#22313b", weight: index === picked ? 3 : Math.min(0.9, radius() / 5),
         });
+        dot.options.radius = dot._radius = index === picked ? 8 : radius();
         if (group.hasLayer(dot)) dot.redraw(); else group.addLayer(dot);
       });
       drawSectors();
     }
     map.on("moveend", drawSectors);
+    map.on("zoomend", () => group.eachLayer((dot) => dot.setRadius(dot.options.weight === 3 ? 8 : radius())));
     group.on("add", () => { sectors.addTo(map); drawSectors(); });
     group.on("remove", () => sectors.remove());
     return { group, dots, registry, paint };

@@ -13,7 +13,7 @@ import h3
 import numpy as np
 import polars as pl
 
-from maps.packing import significant, write_script
+from maps.packing import rounded, write_script
 from maps.shapes import QUANTUM_DEG
 
 MIN_TESTS, MIN_DEVICES = 5, 3
@@ -92,6 +92,9 @@ def write_hexagons(
     if "devices_count" not in frame.columns:
         frame = frame.with_columns(pl.col("samples_count").alias("devices_count"))
     frame = cell_numbers(frame)
+    frame = rounded(frame, 3)
+    # An internal build keeps the counts of every cell, and the value only where it may be shown.
+    frame = frame.with_columns(pl.when(publishable()).then("value").alias("value"))
     shown = frame if internal else frame.filter(publishable())
     finest = int(shown["resolution"].max() or 0) if shown.height else 0  # type: ignore[arg-type]
     thin = pl.DataFrame() if internal else _thin(frame.filter(~publishable() & (pl.col("resolution") == finest)))
@@ -116,7 +119,7 @@ def write_hexagons(
             placed = group.join(index[PARENT], on="h3_cell").sort("index")
             slices.setdefault(name, {})["thin"] = {
                 "index": placed["index"].to_list(), "cells": placed["cells"].to_list(),
-                "tests": placed["samples_count"].to_list(), "needed": placed["needed"].to_list(),
+                "tests": _counted(placed["samples_count"], exact=False), "needed": placed["needed"].to_list(),
             }  # fmt: skip
     for name, value in slices.items():
         written.append(name)
@@ -130,22 +133,22 @@ BANDS = (3, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 2000, 500
 
 def _counted(counts: pl.Series, exact: bool) -> list[int]:
     if exact:
-        return [int(count) for count in counts]
+        return counts.to_list()
     edges = np.array((0, *BANDS))
-    return [int(edge) for edge in edges[np.searchsorted(edges, counts.to_numpy(), side="right") - 1]]
+    banded: list[int] = edges[np.searchsorted(edges, counts.to_numpy(), side="right") - 1].tolist()
+    return banded
 
 
 def _figures(group: pl.DataFrame, exact: bool) -> dict[str, list[Any]]:
-    """Return the columns of one KPI; the value goes where the cell may not be shown (internal builds keep counts)."""
-    kept = group.with_columns(pl.when(publishable()).then("value").alias("value"))
+    """Return the columns of one KPI, its cells as steps."""
     figures: dict[str, list[Any]] = {
-        "index": kept["index"].diff().fill_null(kept["index"][0]).to_list(),
-        "value": significant(kept["value"], 3),
-        "tests": _counted(kept["samples_count"], exact),
-        "devices": _counted(kept["devices_count"], exact),
+        "index": np.diff(group["index"].to_numpy(), prepend=0).tolist(),
+        "value": group["value"].to_list(),
+        "tests": _counted(group["samples_count"], exact),
+        "devices": _counted(group["devices_count"], exact),
     }
-    if "p10" in kept.columns:
-        figures["p10"] = significant(kept["p10"], 3)
+    if "p10" in group.columns:
+        figures["p10"] = group["p10"].to_list()
     return figures
 
 

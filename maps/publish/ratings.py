@@ -7,18 +7,26 @@ from typing import Any
 
 import polars as pl
 
-from maps.packing import pack, write_script
+from maps.packing import cut, pack, prepare, write_script
 from measurement.geography import BaseStation, Layer
 
 SHARD = 32
 """Base stations in one script of the pages: a page loads a few kilobytes, the folder holds dozens of files."""
 
 _WORDS = ("operator", "technology", "kpi", "statistic", "status", "grade", "period")
-_MAPPED = ("score", "median", "share")  # what colours a map; the pages hold every statistic
+_ON_PAGES = ("median", "share", "mean", "score", "p10", "p90")
 _FIGURES = (
     "value", "low", "high", "samples_count", "devices_count", "needed_count", "status", "grade",
     "rank_low", "rank_high",
 )  # fmt: skip
+
+
+def shown_statistic() -> pl.Expr:
+    """Return the condition of the rows that colour a map: a score for the score, else a median, a share or a mean."""
+    statistic, kpi = pl.col("statistic"), pl.col("kpi")
+    by_mean = kpi.is_in(["loss"])  # the median of losses is 0 nearly everywhere
+    ordinary = (kpi != "score") & ~by_mean & statistic.is_in(["median", "share"])
+    return ((kpi == "score") & (statistic == "score")) | ordinary | (by_mean & (statistic == "mean"))
 
 
 def _present(frame: pl.DataFrame, *names: str) -> list[str]:
@@ -34,7 +42,7 @@ def _indexed(frame: pl.DataFrame, column: str, keys: list[str]) -> pl.DataFrame:
 def write_area_maps(folder: Path, ratings: pl.DataFrame, layers: list[Layer], periods: list[str]) -> list[str]:
     """Write `ratings-LAYER-PERIOD` by positions; return the names written."""
     written = []
-    mapped = ratings.filter(pl.col("statistic").is_in(_MAPPED))
+    mapped, words = prepare(ratings.filter(shown_statistic()), _WORDS[:-1])
     for (layer, period), part in mapped.partition_by("layer", "period", as_dict=True).items():
         position = next((i for i, each in enumerate(layers) if each.key == layer), None)
         if position is None or period not in periods:
@@ -42,7 +50,7 @@ def write_area_maps(folder: Path, ratings: pl.DataFrame, layers: list[Layer], pe
         rows = _indexed(part, "area", [area.key for area in layers[position].areas])
         rows = rows.select("index", *_present(rows, "operator", "technology", "kpi", "statistic", *_FIGURES))
         written.append(f"ratings-{position}-{periods.index(str(period))}")
-        write_script(folder, written[-1], pack(rows, _WORDS))
+        write_script(folder, written[-1], cut(rows, words))
     return written
 
 
@@ -53,10 +61,12 @@ def write_area_pages(folder: Path, tables: dict[str, pl.DataFrame], layers: list
         frame = tables.get(table)
         if frame is None:
             continue
-        for (layer, area), part in frame.partition_by("layer", "area", as_dict=True).items():
-            parts.setdefault(_area_script(layers, str(layer), str(area)), {})[table] = pack(
-                part.drop("layer", "area"), (*_WORDS, "axis", "at"), digits=3 if table == "histograms" else 4
-            )
+        if "statistic" in frame.columns:
+            frame = frame.filter(pl.col("statistic").is_in(_ON_PAGES))
+        ready, words = prepare(frame, (*_WORDS, "axis", "at"), digits=3)
+        for (layer, area), part in ready.partition_by("layer", "area", as_dict=True).items():
+            name = _area_script(layers, str(layer), str(area))
+            parts.setdefault(name, {})[table] = cut(part.drop("layer", "area"), words)
     parts.pop("", None)
     for name, value in parts.items():
         write_script(folder, name, value)
@@ -100,14 +110,16 @@ def write_station_ratings(
     written = []
     keys = [station.id for station in stations]
     rows = _indexed(ratings, "base_station", keys)
-    mapped = rows.filter(pl.col("statistic").is_in(_MAPPED))
-    for (period,), part in mapped.partition_by("period", as_dict=True).items():
+    mapped, words = prepare(rows.filter(shown_statistic()), ("operator", "technology", "status", "grade"), digits=3)
+    for (period, kpi), part in mapped.partition_by("period", "kpi", as_dict=True).items():
         if period in periods:
-            written.append(f"bts-{periods.index(str(period))}")
-            columns = _present(part, "operator", "technology", "kpi", "statistic", *_FIGURES)
-            write_script(folder, written[-1], pack(part.select("index", *columns), _WORDS))
-    shards = rows.with_columns((pl.col("index") // SHARD).alias("shard"))
-    for (shard,), part in shards.partition_by("shard", as_dict=True, include_key=False).items():
+            # One KPI at a time: the map shows one, and all of them would be megabytes.
+            written.append(f"bts-{periods.index(str(period))}-{kpi}")
+            columns = _present(part, "operator", "technology", *_FIGURES)
+            write_script(folder, written[-1], cut(part.select("index", *columns), words))
+    paged = rows.filter(pl.col("statistic").is_in(_ON_PAGES)).with_columns((pl.col("index") // SHARD).alias("shard"))
+    ready, words = prepare(paged, _WORDS, digits=3)
+    for (shard,), part in ready.partition_by("shard", as_dict=True, include_key=False).items():
         written.append(f"station-{shard}")
-        write_script(folder, written[-1], pack(part, _WORDS))
+        write_script(folder, written[-1], cut(part, words))
     return written

@@ -9,10 +9,12 @@ import polars as pl
 
 from analysis.results import ALL
 from maps import language
+from maps.findings import FINDINGS, connected, whole
 from maps.picture import operator_of, technology_of
-from maps.report.findings import FINDINGS, table
+from maps.publish.ratings import shown_statistic
+from maps.report.findings import table
 from maps.scales import breaks_of, class_of
-from maps.selection import STATISTICS, Selection, best_first, is_rated, rows
+from maps.selection import Selection, best_first, is_rated, rows
 from maps.source import Source
 from measurement.kpi import BY_ID, KPIS
 
@@ -49,7 +51,7 @@ def collect(source: Source, terms: Terms, code: str) -> dict[str, Any]:
         "is_simulated": source.is_simulated,
         "simulated": language.text(code, "simulated.long"),
         "is_certified": terms.is_certified,
-        "summary": _summary(code, ranked, lacking, found, names),
+        "summary": _summary(source, code, ranked, lacking, found, names),
         "cards": _cards(code, ranked, names, found),
         "ranking": [_ranked(code, row, names, selection) for row in ranked],
         "lacking": [names[key] for key in sorted(lacking, key=lambda key: names[key])],
@@ -72,7 +74,25 @@ def _cards(
     ]  # fmt: skip
 
 
+def _counted(source: Source, code: str) -> list[str]:
+    """Return the sentences that findings add to the summary."""
+    said = []
+    participation, sites, verdicts = (source.tables.get(n) for n in ("participation", "sites", "compliance"))
+    everybody = None if participation is None else whole(participation)
+    if everybody:
+        users, samples = (language.number(code, everybody[name]) for name in ("users_count", "samples_count"))
+        said.append(language.text(code, "report.participation", users=users, samples=samples))
+    online = None if sites is None else connected(sites)
+    if online:
+        said.append(language.text(code, "report.connected", connected=online[0], count=online[1]))
+    if verdicts is not None and verdicts.height:
+        passed, failed, still = (int((verdicts["verdict"] == w).sum()) for w in ("PASS", "FAIL", "INDETERMINATE"))
+        said.append(language.text(code, "report.verdicts", passed=passed, failed=failed, open=still))
+    return said
+
+
 def _summary(
+    source: Source,
     code: str,
     ranked: list[dict[str, Any]],
     lacking: list[str],
@@ -90,6 +110,7 @@ def _summary(
     said = [language.text(code, "report.best", names=listed(ranked[:3]))]
     if len(ranked) > 3:
         said.append(language.text(code, "report.worst", names=listed(ranked[-3:][::-1])))
+    said += _counted(source, code)
     if lacking:
         needed = sum((found[key]["needed_count"] or 0) for key in lacking if key in found)
         said.append(
@@ -132,7 +153,7 @@ def _operators(source: Source, selection: Selection, code: str) -> dict[str, Any
         & (pl.col("period") == selection.period)
         & (pl.col("operator") != ALL)
         & (pl.col("technology") != ALL)
-        & pl.col("statistic").is_in(STATISTICS)
+        & shown_statistic()
         & pl.col("value").is_not_null()
         & (pl.col("status") != "insufficient")
     )
@@ -173,6 +194,7 @@ def _stations(source: Source, selection: Selection, code: str) -> list[list[str]
         return None
     scored = frame.filter(
         (pl.col("kpi") == "score")
+        & (pl.col("statistic") == "score")
         & (pl.col("period") == selection.period)
         & (pl.col("status") != "insufficient")
         & pl.col("value").is_not_null()

@@ -1,70 +1,113 @@
-"""Tables of findings for paper: which columns, in which order, in whose words."""
+"""Cells of findings in words, for paper. The site's page/findings.js says the same in the browser."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
+from analysis.results import ALL
 from maps import language
+from maps.findings import Finding, worth_reading
 from measurement.kpi import BY_ID
 
-
-class Finding(NamedTuple):
-    """One table of the report: its name in the archive, the columns wanted in order, how many rows fit on paper."""
-
-    table: str
-    columns: tuple[str, ...]
-    rows: int
-
-
-FINDINGS: tuple[Finding, ...] = (
-    Finding("compliance", ("area", "operator", "technology", "kpi", "value", "low", "high", "limit", "verdict"), 60),
-    Finding("holes", ("area", "operator", "technology", "cells_count", "failures_count", "since", "rsrp_dbm"), 30),
-    Finding("degraded", ("area", "base_station", "operator", "technology", "kpi", "since", "drop_ratio", "cause"), 30),
-    Finding("participation", ("area", "organisation", "users_count", "samples_count", "target_count"), 40),
-    Finding("sites", ("site", "organisation", "operator", "availability_ratio", "outages_count", "status"), 40),
-    Finding("plan", ("rank", "area", "operator", "technology", "hour", "reason", "gain"), 20),
-)
-MOST_COLUMNS = 7
+Row = dict[str, Any]
 
 
 def table(frame: pl.DataFrame, finding: Finding, code: str, names: dict[str, str]) -> dict[str, Any]:
     """Return a finding as heads and cells in one language; columns the table lacks are left out."""
-    plain = [c for c in frame.columns if not frame[c].dtype.is_nested() and frame[c].null_count() < frame.height]
-    wanted = [c for c in finding.columns if c in plain]
-    hidden = {"is_simulated", "h3_cell", "layer", *wanted}
-    chosen = (wanted + [c for c in plain if c not in hidden])[: max(MOST_COLUMNS, len(wanted))]
+    rows = worth_reading(finding.table, frame)
+    held = {
+        *rows.columns,
+        *(["interval"] if "low" in rows.columns else []),
+        *(["reason"] if "reason_en" in rows.columns else []),
+    }
+    chosen = [column for column in finding.columns if column in held]
     texts = language.texts(code)
     return {
-        "heads": [texts.get(f"column.{c}", c.replace("_", " ")) for c in chosen],
-        "numeric": [frame[c].dtype.is_numeric() for c in chosen],
+        "heads": [texts[f"column.{column}"] for column in chosen],
+        "numeric": [column in rows.columns and rows[column].dtype.is_numeric() for column in chosen],
         "rows": [
-            [cell(code, c, v, names) for c, v in zip(chosen, row, strict=True)]
-            for row in frame.select(chosen).head(finding.rows).iter_rows()
+            [cell(code, column, row, names) for column in chosen]
+            for row in rows.head(finding.paper_rows).iter_rows(named=True)
         ],
-        "total": frame.height,
+        "total": rows.height,
     }  # fmt: skip
 
 
-def cell(code: str, column: str, value: Any, names: dict[str, str]) -> str:
+def number(code: str, value: float) -> str:
+    """Return a number with as many digits as its size needs."""
+    return language.number(code, value, 0 if value == int(value) or abs(value) >= 100 else 2 if abs(value) < 1 else 1)
+
+
+def _kpi(code: str, row: Row, _: dict[str, str]) -> str:
+    kpi = BY_ID.get(row["kpi"])
+    if kpi is None:
+        return str(row["kpi"])
+    title = kpi.title_vi if code == "vi" else kpi.title_en
+    return f"{title} ({kpi.shown_unit})"
+
+
+def _limit(code: str, row: Row, _: dict[str, str]) -> str:
+    return ("≥ " if row.get("bound") == "at_least" else "≤ ") + number(code, row["limit"])
+
+
+def _interval(code: str, row: Row, _: dict[str, str]) -> str:
+    if row["low"] is None or row["high"] is None:
+        return "–"
+    if "drop_ratio" in row:
+        return f"{language.number(code, 100 * row['low'])} – {language.number(code, 100 * row['high'])}%"
+    return f"{number(code, row['low'])} – {number(code, row['high'])}"
+
+
+def _place(column: str) -> Callable[[str, Row, dict[str, str]], str]:
+    def words(code: str, row: Row, names: dict[str, str]) -> str:
+        if row[column] == ALL:
+            return language.text(code, "word.whole_city")
+        return names.get(row[column], str(row[column]))
+
+    return words
+
+
+def _duration(code: str, row: Row, _: dict[str, str]) -> str:
+    minutes = (row["longest_outage_s"] or 0) / 60
+    return language.text(code, "unit.hours", value=number(code, round(minutes / 60, 1))) if minutes >= 90 else (
+        language.text(code, "unit.minutes", value=number(code, round(minutes)))
+    )  # fmt: skip
+
+
+_CELLS: dict[str, Callable[[str, Row, dict[str, str]], str]] = {
+    "kpi": _kpi,
+    "limit": _limit,
+    "interval": _interval,
+    "area": _place("area"),
+    "key": _place("key"),
+    "longest_outage_s": _duration,
+    "drop_ratio": lambda code, row, _: language.number(code, 100 * row["drop_ratio"]) + "%",
+    "availability": lambda code, row, _: language.number(code, 100 * row["availability"], 2) + "%",
+    "downlink_median_bps": lambda code, row, _: number(code, round(row["downlink_median_bps"] / 1e6, 1)) + " Mbit/s",
+    "nearest_bts_m": lambda code, row, _: language.number(code, row["nearest_bts_m"]) + " m",
+    "hour": lambda code, row, _: language.text(code, "plot.hour", hour=row["hour"]),
+    "reason": lambda code, row, _: str(row[f"reason_{code}"]),
+}
+
+
+def cell(code: str, column: str, row: Row, names: dict[str, str]) -> str:
     """Return one cell in words."""
     texts = language.texts(code)
-    if value is None:
+    if column not in ("interval", "reason") and row[column] is None:
         return "–"
+    if column in _CELLS:
+        return _CELLS[column](code, row, names)
+    value = row[column]
     if isinstance(value, bool):
         return texts["word.yes" if value else "word.no"]
-    if isinstance(value, float):
-        if column.endswith(("_ratio", "_share")) or column == "availability":
-            return language.number(code, value * 100, 1) + "%"
-        return language.number(code, value, 0 if value == int(value) else 2 if abs(value) < 10 else 1)
-    if isinstance(value, int):
-        return language.number(code, value)
-    word = str(value)
-    if column == "area":
-        return names.get(word, word)
-    if column == "kpi" and word in BY_ID:
-        return BY_ID[word].title_vi if code == "vi" else BY_ID[word].title_en
-    if word == "*":
+    if isinstance(value, int | float):
+        return number(code, value)
+    if isinstance(value, datetime):
+        return value.strftime("%d/%m/%Y" if code == "vi" else "%d %b %Y")
+    if value == ALL:
         return texts["word.all"]
-    return texts.get(f"technology.{word}" if column == "technology" else f"word.{word}", word)
+    return texts.get(f"technology.{value}" if column == "technology" else f"word.{value}", str(value))
