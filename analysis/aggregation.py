@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from analysis.judge import Scheme, judge
+from analysis.partials import Units
 from analysis.partition import KPI_IDS
 from analysis.tally import Rows, take
 from analysis.technology import MOBILE
@@ -40,6 +41,7 @@ class UnitTask(NamedTuple):
     first_day: int
     period_of_day: list[int]
     periods_count: int
+    units: Units
     scheme: Scheme
 
 
@@ -70,12 +72,15 @@ def _rows(task: UnitTask, frame: pl.DataFrame) -> tuple[Rows, int]:
     else:
         unit = frame[task.column].to_numpy().astype(np.int64) - task.first
         operator = _index(frame["operator"].to_numpy(), task.operators)
+    device = frame["device"].to_numpy()
+    share = (1 / frame["unit_size"].to_numpy()).astype(np.float32)
     rows = Rows(
         period * size + unit,
         operator,
         frame["technology"].to_numpy().astype(np.int64),
-        frame["device"].to_numpy(),
-        (1 / frame["unit_size"].to_numpy()).astype(np.float32),
+        device,
+        share,
+        share / task.units.of(period, device),
         day,
         frame["is_simulated"].to_numpy(),
         {kpi: frame[kpi].to_numpy() for kpi in KPI_IDS},

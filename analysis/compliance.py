@@ -89,11 +89,12 @@ def judge_campaign(samples: pl.DataFrame, thresholds: Thresholds) -> pl.DataFram
         # The crews' instruments are calibrated, and few: what was sampled, and varies, is the place.
         (cell >> np.uint64(18)).astype(np.uint32),
         np.ones(len(seen), np.float32),
+        np.ones(len(seen), np.float32),
         seen["started_at"].dt.epoch("d").cast(pl.UInt16).to_numpy(),
         seen["is_simulated"].fill_null(False).to_numpy(),
         {kpi: SCALES[kpi].encode(seen[kpi].to_numpy()) for kpi in KPI_IDS},
     )
-    scheme = Scheme(thresholds, "area", MOBILE, is_balanced=False)
+    scheme = Scheme(thresholds, "area", MOBILE)
     found = judge(rows, (1, len(operators), len(MOBILE)), scheme, KPI_IDS)
     return found.with_columns(
         pl.col("operator").replace_strict(dict(enumerate([*operators, ALL])), return_dtype=pl.String),

@@ -52,7 +52,7 @@ def with_mixes(tally: Tally, shape: tuple[int, int, int]) -> Mixed:
     held = np.flatnonzero(count > 0)
 
     def mixed(of: Floats, power: int = 1) -> Floats:
-        return mix(of, tally.voters, shape, power)[held]
+        return mix(of, tally.votes, shape, power)[held]
 
     by_device = mixed(tally.by_device)
     below = mixed(tally.fine)
@@ -132,7 +132,7 @@ def mean(mixed: Mixed) -> tuple[Estimate, Floats]:
 
 
 def share(mixed: Mixed) -> tuple[Estimate, Floats]:
-    """Estimate a share of every group, with Wilson's interval for the effective number of samples."""
+    """Estimate a share (or a mean of ratios) of every group, with Wilson's interval for the effective number."""
     value, influence = _mean_parts(mixed)
     v = variance(influence)
     p = np.clip(np.nan_to_num(value), 0, 1)

@@ -36,7 +36,6 @@ class Scheme(NamedTuple):
     thresholds: Thresholds
     scope: str  # area or base_station
     technologies: Sequence[str]  # class of each technology index
-    is_balanced: bool  # whether each device weighs the same
 
 
 Found = dict[str, tuple[Estimate, Floats]]
@@ -56,7 +55,7 @@ def _statistics(mixed: Mixed, kpi: str) -> Found:
         return {"share": estimates.share(mixed)}
     centres = SCALES[kpi].centres
     found = {name: estimates.percentile(mixed, centres, p) for name, p in PERCENTILES.items()}
-    return found | {"mean": estimates.mean(mixed)}
+    return found | {"mean": estimates.share(mixed) if kpi == "loss" else estimates.mean(mixed)}
 
 
 def _percentile_slope(mixed: Mixed, kpi: str, name: str, target: Target, found: Found, scheme: Scheme) -> Floats:
@@ -215,7 +214,7 @@ def judge(rows: Rows, shape: tuple[int, int, int], scheme: Scheme, kpis: Sequenc
     shape
         Numbers of units, operators, technologies.
     scheme
-        Thresholds, scope, names of technologies, weighting.
+        Thresholds, scope, names of technologies.
     kpis
         KPIs to judge.
 
@@ -235,7 +234,7 @@ def judge(rows: Rows, shape: tuple[int, int, int], scheme: Scheme, kpis: Sequenc
         valid = rows.codes[kpi][frame.order] != MISSING
         if valid.any():
             centres = SCALES[kpi].centres
-            tallied = tally(frame, rows.codes[kpi], centres, scheme.is_balanced)
+            tallied = tally(frame, rows.codes[kpi], centres)
             mixed = estimates.with_mixes(tallied, shape)
             _judge_kpi(kpi, mixed, counter.of(valid).at(mixed.held), weights.get(kpi), scheme, sheet, whole)
     _add_score(whole, sum(weights.values()), scheme, sheet)

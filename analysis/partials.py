@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from analysis import observations, partition, quantisation, rules, technology
@@ -29,7 +30,7 @@ from measurement.columns import area_column
 
 FOLDER = "results/.partials"
 _CODE = (observations, partition, quantisation, rules, technology)
-_TABLES = ("area_rows", "station_rows")
+_TABLES = ("area_rows", "station_rows", "area_devices", "station_devices")
 
 
 class DayTask(NamedTuple):
@@ -55,6 +56,18 @@ class Summary(NamedTuple):
     operators: dict[str, int]
     stations: dict[str, int]
     area_counts: dict[str, list[int]]
+
+
+class Units(NamedTuple):
+    """Units of devices: `key` is period << 32 | device, ascending."""
+
+    key: npt.NDArray[np.int64]
+    units: npt.NDArray[np.float32]
+
+    def of(self, period: npt.NDArray[np.int64], device: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
+        """Return the units of the device of each row in its period."""
+        index = np.searchsorted(self.key, period << 32 | device.astype(np.int64))
+        return self.units[index]
 
 
 def code_digest() -> str:
@@ -118,6 +131,29 @@ def build(task: DayTask) -> Summary:
     except OSError:  # another run was faster; its partial is the same
         shutil.rmtree(fresh)
     return summary
+
+
+def device_units(tasks: Sequence[DayTask], scope: str, periods: Sequence[int]) -> Units:
+    """Return the number of units of every device in every period: what its one vote is divided over.
+
+    Parameters
+    ----------
+    tasks
+        Days whose partials are made.
+    scope
+        area or station.
+    periods
+        Period of each of them.
+    """
+    frames = [
+        pl.read_ipc(task.target / f"{scope}_devices.arrow").with_columns(pl.lit(period, pl.Int64).alias("period"))
+        for task, period in zip(tasks, periods, strict=True)
+    ]
+    # In the order of days, so that the sums are the same to the bit wherever they are made.
+    whole = pl.concat(frames).group_by("period", "device", maintain_order=True).agg(pl.col("units").sum())
+    key = whole.select(pl.col("period") * 2**32 + pl.col("device").cast(pl.Int64)).to_series().to_numpy()
+    order = np.argsort(key)
+    return Units(key[order], whole["units"].to_numpy()[order])
 
 
 def forget(root: Path, kept: Sequence[DayTask]) -> None:

@@ -30,12 +30,15 @@ class Partial(NamedTuple):
     `area_rows` has day (since 1970), device and operator (hashes), technology (index in MOBILE), h3_cell (resolution
     9), is_precise (good enough for the grid), unit_size, is_simulated, one column of area indices for each layer, and
     one column of codes for each KPI. `station_rows` has station (a hash) in place of cell and areas. `exclusions` has
-    scope, reason, count. `operators` and `stations` have name and hash.
+    scope, reason, count. `area_devices` and `station_devices` have device and its number
+    of units; `operators` and `stations` name and hash.
     """
 
     area_rows: pl.DataFrame
     station_rows: pl.DataFrame
     exclusions: pl.DataFrame
+    area_devices: pl.DataFrame
+    station_devices: pl.DataFrame
     operators: pl.DataFrame
     stations: pl.DataFrame
 
@@ -81,6 +84,11 @@ def _rows(
     codes = {kpi: scale.encode(seen[kpi].to_numpy()) for kpi, scale in SCALES.items()}
     simulated = seen["is_simulated"].fill_null(False).to_numpy()
     return pl.DataFrame({**keys, **beside, "unit_size": unit_sizes(keys), "is_simulated": simulated, **codes})
+
+
+def _devices(rows: pl.DataFrame) -> pl.DataFrame:
+    units = (1 / pl.col("unit_size")).sum().cast(pl.Float32).alias("units")
+    return rows.group_by("device", maintain_order=True).agg(units)
 
 
 def _indices(column: pl.Series, names: Sequence[str], dtype: Any, absent: int) -> npt.NDArray[Any]:
@@ -135,10 +143,14 @@ def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int
         for layer, keys in layers.items()
     }
     station = {name: matched[name].to_numpy() for name in (*shared, "station")}
+    area_rows = _rows(inside, place, {"is_precise": precise.to_numpy(), **areas})
+    station_rows = _rows(matched, station, {})
     return Partial(
-        _rows(inside, place, {"is_precise": precise.to_numpy(), **areas}),
-        _rows(matched, station, {}),
+        area_rows,
+        station_rows,
         exclusions,
+        _devices(area_rows),
+        _devices(station_rows),
         _named(seen["operator"]),
         _named(matched["base_station_id"]),
     )

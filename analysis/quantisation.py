@@ -1,6 +1,7 @@
 """KPI values as 16-bit codes: small, sortable, and exact enough that no published interval feels it.
 
-A logarithmic KPI is kept at steps of at most 0.8 % (rounding at most 0.4 %), a level at 0.06 dB, a share at 1/2000.
+A logarithmic KPI is kept at steps of at most 0.8 % (rounding at most 0.4 %), a level at 1/16 dB
+(RSRP) or 1/32 dB, a share at 1/2000.
 Code 0 of a logarithmic KPI means zero, or below its lowest step.
 """
 
@@ -50,8 +51,8 @@ class Scale(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Highest code; shares use 2000 so that halves, fifths and hundredths are exact."""
-        return 2000 if (self.low, self.high) == (0.0, 1.0) and not self.is_log else BINS - 1
+        """Highest code. Shares: halves, fifths and hundredths are exact; levels: whole and half decibels are."""
+        return 2000 if self.high == 1.0 else 2016
 
     @property
     def centres(self) -> Floats:

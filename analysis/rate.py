@@ -108,10 +108,13 @@ def _unit_tasks(
     days = [task.day for task in ready.tasks]
     names, first_day, period_of_day = _periods(days, by_month)
     paths = [task.target for task in ready.tasks]
+    scope = "station" if column == "station" else "area"
+    period_of = [period_of_day[date.fromisoformat(day).toordinal() - EPOCH - first_day] for day in days]
+    units = partials.device_units(ready.tasks, scope, period_of)
     return names, [
         UnitTask(
             paths, column, first, last, list(ready.operators.values()), list(ready.stations.values()),
-            first_day, period_of_day, len(names), scheme,
+            first_day, period_of_day, len(names), units, scheme,
         )
         for first, last in _ranges(counts)
     ]  # fmt: skip
@@ -167,9 +170,11 @@ def rate_areas(
     """Rate every area of every layer; return the `area_ratings` table."""
     plans = []
     for layer, areas in ready.layers.items():
+        if not ready.tasks:
+            continue
         counts = np.sum([summary.area_counts[layer] for summary in ready.summaries], axis=0).tolist()
         for monthly in (False, True)[: 1 + by_month]:
-            scheme = Scheme(thresholds, "area", (), True)
+            scheme = Scheme(thresholds, "area", ())
             periods, tasks = _unit_tasks(ready, area_column(layer), counts, scheme, monthly)
             plans += [(layer, areas, periods, task) for task in tasks]
     done = iter(range(1, len(plans) + 1))
@@ -197,7 +202,7 @@ def rate_base_stations(
     kept = sum(n for summary in ready.summaries for scope, reason, n in summary.exclusions
                if (scope, reason) == ("base_station", "kept"))  # fmt: skip
     counts = [kept // max(len(stations), 1) + 1] * len(stations)
-    scheme = Scheme(thresholds, "base_station", (), False)
+    scheme = Scheme(thresholds, "base_station", ())
     periods, tasks = _unit_tasks(ready, "station", counts, scheme, False) if stations else ([], [])
     done = iter(range(1, len(tasks) + 1))
     judged = each(pool, judge_units, tasks, lambda: progress("base stations", next(done), len(tasks)))

@@ -1,9 +1,10 @@
 """Tallies of one KPI over many groups at once: weighted distributions, and where their uncertainty comes from.
 
-A group is (unit, operator, technology); a unit is an area, an area in a month, or a base station. One device, one vote:
-the tests of a device share one weight, within it each unit of `analysis.partition` shares one. The variance of an
-estimate is taken between devices, which are what was sampled; they are dealt into `SPLITS` random groups by a hash, so
-that a tally has a fixed size however many devices there are (Wolter 2007, chapter 2).
+A group is (unit, operator, technology); a unit is an area, an area in a month, or a base station. One device, one vote,
+divided over where and on what it was used: the weights of all tests of a device in a period sum to 1, and those of one
+unit of `analysis.partition` are equal shares of one. The variance of an estimate is taken between devices, which are
+what was sampled; they are dealt into `SPLITS` random groups by a hash, so that a tally has a fixed size however many
+devices there are (Wolter 2007, chapter 2).
 """
 
 from __future__ import annotations
@@ -27,13 +28,17 @@ CLASSES = len(_EDGES) + 1
 
 
 class Rows(NamedTuple):
-    """Tests of some units, as columns of equal length. `share` is 1 / unit_size, `day` counts from 1970."""
+    """Tests of some units, as columns of equal length.
+
+    `share` is 1 / unit_size; `weight` the part of its device's vote that a test holds; `day` counts from 1970.
+    """
 
     unit: Ints
     operator: Ints
     technology: Ints
     device: npt.NDArray[np.uint32]
     share: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
     day: npt.NDArray[np.uint16]
     is_simulated: npt.NDArray[np.bool_]
     codes: dict[str, npt.NDArray[np.uint16]]
@@ -43,7 +48,8 @@ def take(rows: Rows, index: Ints) -> Rows:
     """Return some of the rows."""
     return Rows(
         rows.unit[index], rows.operator[index], rows.technology[index], rows.device[index], rows.share[index],
-        rows.day[index], rows.is_simulated[index], {kpi: codes[index] for kpi, codes in rows.codes.items()},
+        rows.weight[index], rows.day[index], rows.is_simulated[index],
+        {kpi: codes[index] for kpi, codes in rows.codes.items()},
     )  # fmt: skip
 
 
@@ -56,8 +62,8 @@ class Frame(NamedTuple):
     device: Ints  # number of the (group, device)
     device_group: Ints  # group of each of them
     device_name: Ints  # device of each of them
-    owner: Ints  # number of the (unit, operator, device) of each of them
     share: Floats
+    weight: Floats
     split: Ints
 
 
@@ -68,7 +74,7 @@ class Tally(NamedTuple):
     """
 
     rows_count: Floats  # (G,) units of `analysis.partition`
-    voters: Floats  # (G,) devices, each divided over the technologies it used
+    votes: Floats  # (G,) sum of the votes of devices
     fine: Floats  # (G, BINS) weight by code
     classes: npt.NDArray[np.uint8]  # (units, BINS) class of each code
     by_device: Floats  # (G, SPLITS, CLASSES) weight
@@ -85,29 +91,8 @@ def put_in_groups(rows: Rows, shape: tuple[int, int, int]) -> Frame:
     device = np.cumsum(np.diff(key, prepend=key[:1]) != 0)
     first = np.flatnonzero(np.diff(key, prepend=-1) != 0)
     name = key[first] & 0xFFFFFFFF
-    group_of = key[first] >> 32
-    _, owner = np.unique(group_of // shape[2] << 32 | name, return_inverse=True)
-    return Frame(
-        shape, order, key >> 32, device, group_of, name, owner.astype(np.int64), rows.share[order].astype(np.float64),
-        key & (SPLITS - 1),
-    )  # fmt: skip
-
-
-def weigh(frame: Frame, valid: Ints, is_balanced: bool = True) -> Floats:
-    """Return the weight of each valid row; those of a group sum to 1.
-
-    Each device weighs the same, and within it each unit; where not `is_balanced`, each row.
-    """
-    groups = int(np.prod(frame.shape))
-    if not is_balanced:
-        group = frame.group[valid]
-        return np.asarray(1.0 / np.bincount(group, minlength=groups)[group])
-    share, device = frame.share[valid], frame.device[valid]
-    held = np.bincount(device, share, minlength=len(frame.device_group))
-    devices = np.bincount(frame.device_group[held > 0], minlength=groups)
-    with np.errstate(divide="ignore"):
-        scale = 1.0 / (held * devices[frame.device_group])
-    return np.asarray(share * scale[device])
+    share, weight = (of[order].astype(np.float64) for of in (rows.share, rows.weight))
+    return Frame(shape, order, key >> 32, device, key[first] >> 32, name, share, weight, key & (SPLITS - 1))
 
 
 def _sums(index: Ints, weight: Floats, shape: tuple[int, ...]) -> Floats:
@@ -130,15 +115,7 @@ def _classes(fine: Floats, count: Floats, shape: tuple[int, int, int]) -> npt.ND
     return np.asarray(np.cumsum(marks, 1, dtype=np.uint8)[:, :BINS])
 
 
-def _voters(frame: Frame, valid: Ints) -> Floats:
-    """Return the devices of each group, each divided over technologies as its units are: what groups weigh in a mix."""
-    held = np.bincount(frame.device[valid], frame.share[valid], minlength=len(frame.device_group))
-    whole = np.bincount(frame.owner, held)[frame.owner]
-    part = np.divide(held, whole, out=np.zeros(len(held)), where=whole > 0)
-    return _sums(frame.device_group, part, (int(np.prod(frame.shape)),))
-
-
-def tally(frame: Frame, codes: npt.NDArray[np.uint16], centres: Floats, is_balanced: bool = True) -> Tally:
+def tally(frame: Frame, codes: npt.NDArray[np.uint16], centres: Floats) -> Tally:
     """Tally one KPI.
 
     Parameters
@@ -149,15 +126,14 @@ def tally(frame: Frame, codes: npt.NDArray[np.uint16], centres: Floats, is_balan
         The KPI's code of each row, in the rows' own order.
     centres
         Value of each code.
-    is_balanced
-        Whether each device of a group weighs the same.
     """
     groups = int(np.prod(frame.shape))
     codes = codes[frame.order]
     valid = np.flatnonzero(codes != MISSING)
     code = codes[valid].astype(np.int64)
     group = frame.group[valid]
-    weight = weigh(frame, valid, is_balanced)
+    votes = _sums(group, frame.weight[valid], (groups,))
+    weight = frame.weight[valid] / votes[group]
     value = centres[code]
     fine = _sums(group * BINS + code, weight, (groups, BINS))
     rows_count = _sums(group, frame.share[valid], (groups,))
@@ -166,7 +142,7 @@ def tally(frame: Frame, codes: npt.NDArray[np.uint16], centres: Floats, is_balan
     of_class = group * CLASSES + kind
     of_split = (group * SPLITS + frame.split[valid]) * CLASSES + kind
     return Tally(
-        rows_count, _voters(frame, valid), fine, classes, _sums(of_split, weight, (groups, SPLITS, CLASSES)),
+        rows_count, votes, fine, classes, _sums(of_split, weight, (groups, SPLITS, CLASSES)),
         _sums(of_class, weight * value, (groups, CLASSES)), _sums(group, weight * weight, (groups,)),
     )  # fmt: skip
 
@@ -177,14 +153,14 @@ def slots(shape: tuple[int, int, int]) -> tuple[int, int]:
 
 
 def mix(values: Floats, count: Floats, shape: tuple[int, int, int], power: int = 1) -> Floats:
-    """Add to each unit the mixes over operators and technologies, each weighing as many voters as it has.
+    """Add to each unit the mixes over operators and technologies, each weighing as many votes as it has.
 
     Parameters
     ----------
     values
         Shape (G, …), G = units x operators x technologies.
     count
-        Voters of each group, shape (G,).
+        Votes of each group, shape (G,).
     shape
         Numbers of units, operators, technologies.
     power

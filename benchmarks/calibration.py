@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from analysis import thresholds
+from analysis import rules, thresholds
 from analysis.judge import Scheme, judge
 from analysis.observations import BASE_COLUMNS, observe
 from analysis.partition import KPI_IDS, NO_AREA, parent_cell, partial_of
@@ -67,6 +67,13 @@ def sample(city: City, design: Design) -> tuple[pl.DataFrame, list[str]]:
     return pl.concat(parts), areas
 
 
+def votes(rows: pl.DataFrame) -> tuple[Any, Any]:
+    """Return the share of its unit, and of its device's vote, that each test holds."""
+    share = rows.select(share=(1 / pl.col("unit_size")).cast(pl.Float32), device="device")
+    weight = share.select((pl.col("share") / pl.col("share").sum().over("device")).cast(pl.Float32))
+    return share["share"].to_numpy(), weight.to_series().to_numpy()
+
+
 def rated(rows: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
     """Judge communes as `haidang-analysis rate` does."""
     hashes = pl.Series(OPERATORS).hash(seed=0).to_list()
@@ -77,21 +84,21 @@ def rated(rows: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
         operator.to_numpy(),
         rows["technology"].to_numpy().astype(np.int64),
         rows["device"].to_numpy(),
-        (1 / rows["unit_size"].to_numpy()).astype(np.float32),
+        *votes(rows),
         rows["day"].to_numpy(),
         rows["is_simulated"].to_numpy(),
         {kpi: rows[kpi].to_numpy() for kpi in KPI_IDS},
     )
-    scheme = Scheme(thresholds.load(), "area", TECHNOLOGIES, True)
+    scheme = Scheme(thresholds.load(), "area", TECHNOLOGIES)
     return judge(columns, (len(areas), 4, 2), scheme, KPI_IDS)
 
 
 def truth(city: City, areas: Sequence[str], draws: int, weighting: str) -> pl.DataFrame:
     """Return true statistics and scores of commune x operator x technology, over a whole week."""
-    frames = [draw(city, draws // 7, START + timedelta(days=d)) for d in range(7)]
-    seen = pl.concat(
-        _observed(f, areas).with_columns(f["weight"]) for f in frames
-    ).filter(pl.col(area_column(LAYER)).is_not_null())
+    drawn = draw(city, draws, START)
+    seen = _observed(drawn, areas).with_columns(drawn["weight"]).filter(pl.col(area_column(LAYER)).is_not_null())
+    # What a rating is about: tests that the network limited. Those it leaves out are left out of the truth as well.
+    seen = seen.filter(rules.reason(rules.AREA).is_null())
     seen = seen.with_columns(
         pl.Series("cell", parent_cell(seen["h3_cell"].to_numpy(), 9)), pl.col(area_column(LAYER)).alias("area")
     )
@@ -103,10 +110,18 @@ def truth(city: City, areas: Sequence[str], draws: int, weighting: str) -> pl.Da
             known = known.with_columns(pl.col("weight") / pl.col("weight").sum().over(*by, "cell"))
         known = known.sort("x")
         share = pl.col("weight").cum_sum() / pl.col("weight").sum()
-        mean = ((pl.col("x") * pl.col("weight")).sum() / pl.col("weight").sum()).alias("share" if kpi in SHARES else "mean")
-        quantiles = [] if kpi in SHARES else [pl.col("x").filter(share >= p).first().alias(n) for n, p in PROBABILITIES.items()]
+        mean = ((pl.col("x") * pl.col("weight")).sum() / pl.col("weight").sum()).alias(
+            "share" if kpi in SHARES else "mean"
+        )
+        quantiles = (
+            [] if kpi in SHARES else [pl.col("x").filter(share >= p).first().alias(n) for n, p in PROBABILITIES.items()]
+        )
         table = known.group_by(by, maintain_order=True).agg(mean, *quantiles, pl.len().alias("draws"))
-        tables.append(table.unpivot(index=[*by, "draws"], variable_name="statistic", value_name="truth").with_columns(kpi=pl.lit(kpi)))
+        tables.append(
+            table.unpivot(index=[*by, "draws"], variable_name="statistic", value_name="truth").with_columns(
+                kpi=pl.lit(kpi)
+            )
+        )
     whole = pl.concat(tables)
     return pl.concat((whole, true_scores(whole)), how="diagonal")
 
