@@ -7,6 +7,7 @@ a border, or where areas overlap, belongs to the first of them in the layer's or
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -64,6 +65,20 @@ class AreaIndex:
         if len(mixed):
             found[mixed] = self._exact(longitude[mixed], latitude[mixed])
         return found
+
+    def area(self, longitude: float, latitude: float) -> str | None:
+        """Return the key of one point's area; some 1 µs inside a cell of the grid, 40 µs at a border."""
+        if self._grid is None:
+            index = int(self._exact(np.array([longitude]), np.array([latitude]))[0])
+            return None if index == _NONE else self.keys[index]
+        column = math.floor((longitude - self._west) / self._width)
+        row = math.floor((latitude - self._south) / self._height)
+        if not (0 <= column < self._cells and 0 <= row < self._cells):
+            return None
+        index = int(self._grid[row * self._cells + column])
+        if index == _MIXED:
+            index = int(self._exact(np.array([longitude]), np.array([latitude]))[0])
+        return None if index == _NONE else self.keys[index]
 
     def areas(self, longitude: Floats, latitude: Floats) -> npt.NDArray[np.object_]:
         """Return the key of each point's area, None outside all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import h3.api.basic_int as h3_int
 import numpy as np
@@ -17,6 +17,7 @@ from measurement.record import BaseStationMatch, Record
 from measurement.vocabulary import Leg, Technology
 
 H3_RESOLUTION = 10
+_FEW = 16  # below, asking point by point is faster than setting up arrays
 
 
 class Place:
@@ -109,7 +110,7 @@ class Placer:
             y = [position.latitude_deg for _, position in known]
             for (place, _), cell in zip(known, self.h3(x, y).tolist(), strict=True):
                 place.h3_cell = cell
-            for layer, keys in self.areas(x, y).items():
+            for layer, keys in self._few(x, y) if len(known) < _FEW else self.areas(x, y).items():
                 for (place, _), key in zip(known, keys, strict=True):
                     if key is not None:
                         place.areas[layer] = key
@@ -117,6 +118,10 @@ class Placer:
             for place, record in zip(places, records, strict=True):
                 place.match = self._match_record(record)
         return places
+
+    def _few(self, longitude: list[float], latitude: list[float]) -> Iterator[tuple[str, list[str | None]]]:
+        for layer in self._layers:
+            yield layer.key, [layer.area(x, y) for x, y in zip(longitude, latitude, strict=True)]
 
     def _match_record(self, record: Record) -> Match | None:
         network = record.network

@@ -106,7 +106,8 @@ def batches(folder: Path, seconds: float) -> list[Row]:
     note = (
         f"{size:,.0f} B a record; {stored - sent:+d} stored beyond acknowledged; RSS {first:.0f} → {last:.0f} MB; "
         f"{hot:,.0f} unsealed at the end, drained in {drained:.0f} s; "
-        f"CPU a record: serving {(cpu[0] - served) / sent * 1e6:.0f}, keeping {(cpu[1] - kept) / sent * 1e6:.0f}, sending {result['cpu_s'] / sent * 1e6:.0f} µs"
+        f"CPU a record: serving {(cpu[0] - served) / sent * 1e6:.0f}, "
+        f"keeping {(cpu[1] - kept) / sent * 1e6:.0f}, sending {result['cpu_s'] / sent * 1e6:.0f} µs"
     )
     return [
         Row("ingest", f"gzip batches of {BATCH}, validated, placed, durable", "≥ 30,000/s, memory flat", measured, note)

@@ -51,13 +51,13 @@ def latency(noise: random.Random) -> LatencyResult:
 
 
 def throughput(noise: random.Random, middle_bps: float) -> ThroughputResult:
-    rate = round(middle_bps * noise.lognormvariate(0, 0.5))
+    rate = float(round(middle_bps * noise.lognormvariate(0, 0.5)))
     return ThroughputResult(
         method=ThroughputMethod.HTTP,
         goodput_bps=rate,
         low_bps=rate * 0.97,
         high_bps=rate * 1.03,
-        bytes_count=rate,
+        bytes_count=int(rate),
         duration_ms=8000.5,
         stream_count=3,
         slice_ms=500.0,

@@ -43,6 +43,8 @@ def test_the_grid_says_what_the_polygons_say(points: list[tuple[float, float]]) 
     x, y = np.array([p[0] for p in points]), np.array([p[1] for p in points])
     plain, grid = AreaIndex(SQUARES, levels=5), GRIDDED
     assert (grid.locate(x, y) == plain.locate(x, y)).all()
+    singly = [grid.area(a, b) for a, b in points]
+    assert singly == list(grid.areas(x, y)) == [plain.area(a, b) for a, b in points]
 
 
 SQUARES = layer("l", square("a", 0, 0), square("b", 1, 0), square("c", 2.3, 0.1, hole=True), square("d", 2.0, 0.0))
