@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -11,15 +10,26 @@ import polars as pl
 from analysis import grid, series, tables, thresholds
 from analysis import rate as rating
 from analysis.executors import executor
+from analysis.explain import explain
+from analysis.output import emit, out_option, progress
 from archive.store import Archive
+from measurement.errors import ConfigError
 
 
-def progress(what: str, done: int, total: int) -> None:
-    """Show on stderr how far the work is: a running line on a terminal, else its end only."""
-    if sys.stderr.isatty():
-        click.echo(f"\r{what}: {done}/{total} ", err=True, nl=done == total)
-    elif done == total:
-        click.echo(f"{what}: {total}", err=True)
+def _why(
+    archive: Archive, limits: thresholds.Thresholds, layer: str | None, area: str, operator: str, period: str
+) -> str:
+    """Explain an area from the tables written last."""
+    ratings, left_out = archive.read_result("area_ratings"), archive.read_result("exclusions")
+    if ratings is None or left_out is None:
+        raise ConfigError("--why: No ratings yet. Run haidang-analysis rate first.")
+    holding = [each for each in archive.layers() if layer in (None, each.key)]
+    found = [(each.key, one.name) for each in holding for one in each.areas if area in (one.key, one.name)]
+    if not found:
+        raise ConfigError(f"--why: Invalid area {area!r}. No area of that key or name.")
+    keys = {one.name: one.key for each in holding for one in each.areas}
+    own = explain(ratings, left_out, limits, found[0][0], keys.get(area, area), operator, period)
+    return f"{found[0][1]} ({found[0][0]}), operator {operator}, period {period}\n\n{own}"
 
 
 @click.command("rate")
@@ -34,18 +44,27 @@ def progress(what: str, done: int, total: int) -> None:
 @click.option("--cluster", help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")
 @click.option("--months/--no-months", default=True, show_default=True, help="Also rate each month by itself.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Also make hexagons, series, distributions.")
+@click.option("--why", metavar="AREA", help="Explain an area (key or name) from the ratings written last.")
+@out_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a row.")
 def command(
     path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int,
-    cluster: str | None, months: bool, maps: bool, as_json: bool,
+    cluster: str | None, months: bool, maps: bool, why: str | None,
+    out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Rate areas, base stations and operators; write the tables into the archive.
 
     \b
     haidang-analysis rate --archive ./archive
     haidang-analysis rate --archive ./archive --layer communes-2025 --operator Viettel --technology 5g --json
+    haidang-analysis rate --archive ./archive --jobs 4 --out ratings.geojson
+    haidang-analysis rate --archive ./archive --why 303 --operator Viettel
     """
     limits = thresholds.load(country)
+    if why is not None:
+        with Archive(path) as archive:
+            click.echo(_why(archive, limits, layer, why, operator, period))
+        return
     with Archive(path) as archive, executor(jobs, cluster) as pool:
         ready = rating.prepare(archive, limits, pool, progress)
         owners = {station.id: station.operator for station in archive.base_stations()}
@@ -64,12 +83,10 @@ def command(
         (pl.col("period") == period) & (pl.col("operator") == operator) & (pl.col("technology") == technology)
     )
     if layer is not None:
+        if layer not in [each.key for each in layers]:
+            raise ConfigError(f"--layer: Invalid layer {layer!r}. One of {', '.join(each.key for each in layers)}.")
         shown = shown.filter(pl.col("layer") == layer)
-    if as_json:
-        click.echo(shown.write_ndjson(), nl=False)
-        return
     names = {area.key: area.name for each in layers for area in each.areas}
-    click.echo(tables.ratings(shown, ("layer", "area"), names))
-    click.echo()
     rows = [[str(v) for v in row] for row in written["exclusions"].iter_rows()]
-    click.echo(tables.grid(("scope", "reason", "records"), rows))
+    text = f"{tables.ratings(shown, ('layer', 'area'), names)}\n\n{tables.grid(('scope', 'reason', 'records'), rows)}"
+    emit(shown, text, as_json=as_json, out=out, layers=layers)
