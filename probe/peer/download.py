@@ -7,9 +7,12 @@ from http import HTTPStatus
 
 from probe.peer.connection import BadRequest, PeerConnection, Request
 from probe.peer.payload import send
+from probe.throughput.tcp import suit_to_distance
 
 PIECE_BYTES = 1024 * 1024
 MOST_BYTES = 2**40
+ACCOUNT_BYTES = 4 * PIECE_BYTES
+"""Accounting takes two locks: not for each piece."""
 
 
 def download(connection: PeerConnection, request: Request) -> None:
@@ -21,13 +24,21 @@ def download(connection: PeerConnection, request: Request) -> None:
     connection.start(HTTPStatus.OK, [("Content-Type", "application/octet-stream")], length)
     if request.verb == "HEAD":
         return
-    peer, sent, started = connection.peer, 0, time.monotonic()
+    suit_to_distance(connection.socket)
+    peer, sent, spent, started = connection.peer, 0, 0, time.monotonic()
     counter = peer.metrics.bytes.labels("downlink")
-    while sent < length:
-        taken = send(connection.socket, sent, min(PIECE_BYTES, length - sent))
-        sent += taken
-        counter.inc(taken)
-        if not peer.admission.spend(connection.lease, taken) and sent < length:
-            connection.keep_alive = False
-            break
+    try:
+        while sent < length:
+            room = connection.lease.bytes_left - (sent - spent)
+            sent += send(connection.socket, sent, max(1, min(PIECE_BYTES, length - sent, room)))
+            if sent - spent >= min(ACCOUNT_BYTES, connection.lease.bytes_left):
+                is_allowed = peer.admission.spend(connection.lease, sent - spent)
+                counter.inc(sent - spent)
+                spent = sent
+                if not is_allowed:
+                    connection.keep_alive = sent == length
+                    break
+    finally:
+        peer.admission.spend(connection.lease, sent - spent)
+        counter.inc(sent - spent)
     connection.note_rate("downlink", sent, time.monotonic() - started)

@@ -9,7 +9,7 @@ import sys
 from measurement.vocabulary import Failure, Operation
 from probe.failures import NetworkFailure
 from probe.throughput.series import Series
-from probe.throughput.tcp import Ahead
+from probe.throughput.tcp import Ahead, suit_to_distance
 
 PIECE_BYTES = 1024 * 1024
 UNSENT_BYTES, UNSENT_S = 64 * 1024, 0.02
@@ -87,6 +87,7 @@ class Outflow:
         sock.setblocking(False)
         self.socket = sock
         self._unsent = 0
+        suit_to_distance(sock)
         self.expect(0.0)
         self.series = Series()
         self.moved = 0

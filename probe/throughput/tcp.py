@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import sys
@@ -13,6 +14,8 @@ _BUSY_US, _RWND_LIMITED_US = 168, 176
 _BYTES_SENT, _BYTES_RETRANS = 200, 208
 _SIZE = 216
 _SO_MEMINFO = 55
+NEIGHBOUR_MS = 0.5
+"""A round trip below this is loopback or one switch."""
 _HAS_TCP_INFO = sys.platform == "linux" and hasattr(socket, "TCP_INFO")
 
 
@@ -47,6 +50,17 @@ def read_tcp_state(sock: socket.socket) -> TcpState:
     busy, limited = struct.unpack_from("=QQ", data, _BUSY_US)
     is_known = least not in (0, 0xFFFFFFFF)
     return TcpState(least / 1000 if is_known else None, rtt / 1000 if rtt else None, sent, again, busy, limited)
+
+
+def suit_to_distance(sock: socket.socket) -> None:
+    """Send to a neighbour by CUBIC: BBR's pacing costs a timer for each burst and has nothing to learn there.
+
+    Everything farther keeps the system's choice, best BBR, which loss on the air does not mislead.
+    """
+    rtt_ms = read_tcp_state(sock).rtt_ms
+    if rtt_ms is not None and rtt_ms < NEIGHBOUR_MS and hasattr(socket, "TCP_CONGESTION"):
+        with contextlib.suppress(OSError):  # not built in, or not allowed to us
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
 
 
 class Ahead:
