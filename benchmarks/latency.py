@@ -151,12 +151,9 @@ def lossy(share: float) -> list[Row]:
             up, down = found["loss_uplink_ratio"], found["loss_downlink_ratio"]
             arrived = round(LOSS_COUNT * (1 - up))
             truths = {"all": 1 - (1 - share) ** 2, "uplink": share, "downlink": share}
-            counted = {
-                "all": (found["loss_ratio"], LOSS_COUNT),
-                "uplink": (up, LOSS_COUNT),
-                "downlink": (down, arrived),
-            }
-            for name, (ratio, count) in counted.items():
+            counts = {"all": LOSS_COUNT, "uplink": LOSS_COUNT, "downlink": arrived}
+            for name, ratio in (("all", found["loss_ratio"]), ("uplink", up), ("downlink", down)):
+                count = counts[name]
                 low, high = wilson_interval(round(ratio * count), count)
                 inside[name] += low <= truths[name] <= high
             told.append(f"{up:.2%}/{down:.2%}")

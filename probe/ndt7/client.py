@@ -33,6 +33,8 @@ POINT_S = 0.005
 SLICE_S = {Direction.DOWNLINK: 0.05, Direction.UPLINK: 0.25}
 """Uplink slices are as fine as the server's messages."""
 UNSENT_BYTES = 512 * 1024
+NAP_S, NAP_BYTES = 0.001, 256 * 1024
+"""When little came, wait a moment for more: one wake-up for many packets."""
 _PATHS = {Direction.DOWNLINK: spec.DOWNLOAD_PATH, Direction.UPLINK: spec.UPLOAD_PATH}
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
@@ -165,12 +167,14 @@ class _Transfer:
         wait = max(0.0, min(WAKE_S, self.until - time.monotonic()))
         if not self.has_pending():
             self.selector.select(wait)
-        enough = time.monotonic() + WAKE_S
+        enough, before = time.monotonic() + WAKE_S, self.reader.bulk_bytes
         with contextlib.suppress(*_NOT_NOW):
             while not self.is_closed and time.monotonic() < enough:
                 self.take(self.reader.step())
                 self.point()
         self.flush()
+        if 0 < self.reader.bulk_bytes - before < NAP_BYTES:
+            time.sleep(NAP_S)
 
     def exchange(self) -> None:
         """Send what the socket takes, and read what the server counts."""
