@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from analysis import grid, series, tables, thresholds
+from analysis import grid, series, stations, tables, thresholds
 from analysis import rate as rating
 from analysis.executors import executor
 from analysis.explain import explain
@@ -44,12 +44,13 @@ def _why(
 @click.option("--cluster", help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")
 @click.option("--months/--no-months", default=True, show_default=True, help="Also rate each month by itself.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Also make hexagons, series, distributions.")
+@click.option("--facts/--no-facts", default=True, show_default=True, help="Also examine base stations: path loss, …")
 @click.option("--why", metavar="AREA", help="Explain an area (key or name) from the ratings written last.")
 @out_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a row.")
 def command(
     path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int,
-    cluster: str | None, months: bool, maps: bool, why: str | None,
+    cluster: str | None, months: bool, maps: bool, facts: bool, why: str | None,
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Rate areas, base stations and operators; write the tables into the archive.
@@ -73,6 +74,8 @@ def command(
             "bts_ratings": rating.rate_base_stations(ready, limits, owners, pool, progress),
             "exclusions": rating.exclusions(ready),
         }
+        if facts:
+            written["bts_facts"] = stations.read_facts(archive, progress)
         if maps:
             written["hexagons"] = grid.hexagons(ready, limits, pool, progress)
             written["series"] = series.series(ready, pool, progress)
