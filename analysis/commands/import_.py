@@ -14,7 +14,7 @@ from analysis.importers.options import Options
 from analysis.importers.run import Import, Progress
 from archive.layout import DEFAULT_TIME_ZONE
 from archive.store import Archive
-from measurement.errors import ConfigError
+from measurement.errors import HaidangError
 
 
 class _Line:
@@ -85,4 +85,4 @@ def command(
             line.end()
     click.echo(json.dumps(account.as_json(), ensure_ascii=False) if as_json else "\n".join(account.lines()))
     if not account.rows_kept_count and not account.rows_refused.get("in the archive already"):
-        raise ConfigError("nothing was imported; the reasons are above")
+        raise HaidangError("nothing was imported; the reasons are above")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from polars import selectors
 
 from analysis.importers.account import Account
 from archive.layout import DEFAULT_TIME_ZONE
@@ -26,6 +27,8 @@ class Appender:
         if frame.is_empty():
             return 0
         before = frame.height
+        if not {"position_longitude_deg", "position_latitude_deg"} <= set(frame.columns):
+            raise ValueError("Invalid frame. Longitude and latitude are needed, null where unknown.")
         frame = self._new(frame)
         self._account.refuse_rows("in the archive already", before - frame.height)
         if frame.is_empty():
@@ -43,6 +46,7 @@ class Appender:
     def _placed(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Locate each distinct point once: a log at rest repeats it a thousand times."""
         names = ["position_longitude_deg", "position_latitude_deg"]
+        frame = frame.drop(selectors.matches(r"^(h3_cell$|areas_|base_station_)"))
         points = frame.select(names).drop_nulls().unique(maintain_order=True)
         x, y = (points[name].to_numpy() for name in names)
         points = points.with_columns(

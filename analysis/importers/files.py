@@ -26,6 +26,9 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """Return at most that many bytes, all without a size."""
 
+    def close(self) -> None:
+        """Give it back."""
+
 
 class Member(NamedTuple):
     """One file: its name for people and patterns, its packed size, and how to open it."""
@@ -129,6 +132,10 @@ class _Bounded:
         if self._left < 0:
             raise OSError("it unpacks to over two hundred times its size")
         return data
+
+    def close(self) -> None:
+        """Close what is inside."""
+        self._stream.close()
 
 
 def _bounded(stream: Readable, packed: int) -> Readable:

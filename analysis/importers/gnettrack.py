@@ -16,16 +16,14 @@ from fnmatch import fnmatch
 import polars as pl
 
 from analysis.importers.account import Account
+from analysis.importers.frames import finished, numbered, refuse_unplaced
 from analysis.importers.gnettrack_columns import ABSENT, ALIASES, LTE_LIKE, NO_SERVICE, TECHNOLOGIES
 from analysis.importers.gnettrack_results import with_results
-from analysis.importers.identity import digests, uuid7s
+from analysis.importers.identity import digests
 from analysis.importers.options import Options
 from analysis.importers.ranges import column_range, leg_range, within
-from archive.frames import DTYPES
-from measurement.columns import Kind
 from measurement.radio import PLMNS
-from measurement.record import SCHEMA_VERSION
-from measurement.vocabulary import Failure, Leg, Mode, Operation, Status
+from measurement.vocabulary import Failure, Leg, Operation, Status
 
 NAME = "gnettrack"
 
@@ -83,7 +81,7 @@ def frame_of(files: Sequence[tuple[str, bytes]], options: Options, account: Acco
     frame = _radio(frame, account)
     frame = _position(frame, account)
     frame = with_results(frame, options, account)
-    return _finished(frame, options, account)
+    return _finished(frame, options)
 
 
 def _read(header: bytes, lines: list[bytes]) -> pl.DataFrame:
@@ -118,21 +116,10 @@ def _placed_in_time(frame: pl.DataFrame, zone: str, account: Account) -> pl.Data
         position_longitude_deg=pl.col("Longitude").cast(pl.Float64, strict=False),
         position_latitude_deg=pl.col("Latitude").cast(pl.Float64, strict=False),
     )
-    x, y = pl.col("position_longitude_deg"), pl.col("position_latitude_deg")
-    for reason, bad in (
-        ("no readable time", pl.col("started_at").is_null()),
-        ("no position", x.is_null() | y.is_null()),
-        ("position out of range", ~(x.is_between(-180, 180) & y.is_between(-90, 90))),
-        ("position 0, 0: no fix", (x == 0) & (y == 0)),
-    ):
-        before = frame.height
-        frame = frame.filter(~bad.fill_null(False))
-        account.refuse_rows(reason, before - frame.height)
-    return frame
+    return refuse_unplaced(frame, account)
 
 
 def _identified(frame: pl.DataFrame, options: Options, account: Account) -> pl.DataFrame:
-    ids = uuid7s(frame["started_at"].dt.epoch("ms"), frame["noise"].to_list())
     words = {name: technology.value for name, technology in TECHNOLOGIES.items()}
     known = {p.mcc + p.mnc: p.operator for p in PLMNS}
     plmn = pl.coalesce(_plmn("plmn"), _plmn("operator"))
@@ -140,8 +127,7 @@ def _identified(frame: pl.DataFrame, options: Options, account: Account) -> pl.D
     name = pl.when(~text.is_in([*NO_SERVICE, "0"]) & _plmn("operator").is_null()).then(text)
     # The same operator is written in several ways: the table's spelling wins.
     spelt = name.str.to_lowercase().replace_strict({p.operator.lower(): p.operator for p in PLMNS}, default=None)
-    frame = frame.with_columns(
-        record_id=ids,
+    frame = numbered(frame).with_columns(
         network_technology=pl.col("technology").replace_strict(words, default=None),
         is_without_service=pl.col("technology").is_in(NO_SERVICE).fill_null(False),
         network_mcc=plmn.str.slice(0, 3),
@@ -227,8 +213,8 @@ def _position(frame: pl.DataFrame, account: Account) -> pl.DataFrame:
     )
 
 
-def _finished(frame: pl.DataFrame, options: Options, account: Account) -> pl.DataFrame:
-    """Add outcome and identity, gather the radio sample, drop the app's own columns."""
+def _finished(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Add the outcome and finish the records."""
     no_service = pl.col("is_without_service")
     stalled = (pl.col("throughput_downlink_goodput_bps") == 0) | (pl.col("throughput_uplink_goodput_bps") == 0)
     dead = stalled & ~(pl.col("throughput_downlink_goodput_bps") > 0).fill_null(False)
@@ -248,47 +234,10 @@ def _finished(frame: pl.DataFrame, options: Options, account: Account) -> pl.Dat
         .when(stalled).then(pl.lit(Operation.TRANSFER.value))
         .when(lost).then(pl.lit(Operation.ECHO.value))
     )  # fmt: skip
-    sample = _sample_schema()
-    fields = [
-        pl.col(f"r_{n}").cast(d).alias(n) if f"r_{n}" in frame.columns else _constant(n, d) for n, d in sample.items()
-    ]
-    has_radio = pl.any_horizontal(
-        pl.col(f"r_{n}").is_not_null() for n in ("rsrp_dbm", "rsrq_db", "sinr_db", "cell_id", "pci")
-    )
-    summary = ("cell_id", "base_station_id", "pci", "tac", "arfcn", "band", "rsrp_dbm", "rsrq_db", "sinr_db")
-    done = frame.with_columns(
-        radio=pl.when(has_radio).then(pl.concat_list(pl.struct(fields))),
-        outcome_status=status, outcome_failure=failure, outcome_operation=operation,
-        schema_version=pl.lit(SCHEMA_VERSION), probe_id=_probe_id(options), agent=pl.lit("import/gnettrack"),
-        mode=pl.lit(Mode.IMPORT.value), campaign=pl.lit(options.campaign, dtype=pl.String),
-        organisation=pl.lit(options.organisation, dtype=pl.String), is_simulated=pl.lit(False),
-        **{f"radio_anchor_{n}": pl.col(f"r_{n}") for n in summary},
-    )  # fmt: skip
-    identity = (
-        "record_id",
-        "started_at",
-        "schema_version",
-        "probe_id",
-        "agent",
-        "mode",
-        "campaign",
-        "organisation",
-        "is_simulated",
-        "radio",
-    )
-    return done.select(*identity, pl.col(r"^(position|network|latency|throughput|outcome|radio)_.+$"))
+    done = frame.with_columns(outcome_status=status, outcome_failure=failure, outcome_operation=operation)
+    return finished(done, NAME, options, _probe_id(options))
 
 
 def _probe_id(options: Options) -> pl.Expr:
     slug = pl.col("network_operator").fill_null("unknown").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "-")
     return pl.lit(options.probe_id) if options.probe_id else pl.concat_str(pl.lit(f"{NAME}-"), slug).str.slice(0, 64)
-
-
-def _sample_schema() -> dict[str, pl.DataType]:
-    inner = DTYPES[Kind.RADIO].inner
-    return {field.name: field.dtype for field in inner.fields}
-
-
-def _constant(name: str, dtype: pl.DataType) -> pl.Expr:
-    values = {"at_ms": 0.0, "leg": Leg.ANCHOR.value, "is_serving": True}
-    return pl.lit(values.get(name), dtype=dtype).alias(name)

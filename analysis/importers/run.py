@@ -62,6 +62,7 @@ class Import:
     def _read(self, member: Member) -> None:
         account = self.account
         account.files_count += 1
+        stream: Readable | None = None
         try:
             stream = member.open()
             head = stream.read(HEAD_BYTES)
@@ -77,6 +78,9 @@ class Import:
                 self._take(found, member, _Rewound(head, stream))
         except (OSError, EOFError, ConfigError, ValueError) as error:
             account.refuse_files(member.name, str(error))
+        finally:
+            if stream is not None:
+                stream.close()
         self._done_bytes += member.byte_count
         self._listener(Progress(self._done_bytes, account.rows_read_count))
 
@@ -157,3 +161,7 @@ class _Rewound:
             data, self._head = self._head[:size], self._head[size:]
             return data + (self._stream.read(size - len(data)) if len(data) < size else b"")
         return self._stream.read(size)
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()

@@ -137,6 +137,7 @@ def _logbook(given: dict[str, Any], now: datetime) -> Logbook:
         return Logbook(given["resume"])
     logbook = Logbook(given["out"] / f"{now.astimezone():%Y-%m-%dT%H%M%S}{SUFFIX}", create=True)
     logbook.set_fact("name", given["name"] or logbook.path.stem)
+    logbook.set_fact("is_simulated", "true" if given["replay"] else "false")
     return logbook
 
 

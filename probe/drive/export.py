@@ -16,19 +16,21 @@ def to_csv(logbook: Logbook, out: TextIO) -> None:
     names = ("kind", "status", "rtt_median_ms", "loss_ratio", "downlink_bps", "uplink_bps", "failure")
     results: dict[int | None, Result] = {result.point: result for result in logbook.results()}
     writer = csv.writer(out)
-    writer.writerow([*Point._fields, *names])
+    simulated = logbook.fact("is_simulated") or "false"
+    writer.writerow([*Point._fields, *names, "is_simulated"])
     for number, point in enumerate(logbook.points(), 1):
         result = results.get(number)
         told = [getattr(result, name) for name in names] if result is not None else [None] * len(names)
-        writer.writerow([point.at.isoformat(), *point[1:], *told])
+        writer.writerow([point.at.isoformat(), *point[1:], *told, simulated])
 
 
 def to_geojson(logbook: Logbook, out: TextIO) -> None:
     """Write the track as a line, each second and each note as a point, results as properties of their second."""
     results = {result.point: result for result in logbook.results()}
     placed = [(n, p) for n, p in enumerate(logbook.points(), 1) if p.longitude_deg is not None]
+    simulated = logbook.fact("is_simulated") == "true"
     line = [[p.longitude_deg, p.latitude_deg] for _, p in placed]
-    features = [_feature("LineString", line, {"kind": "track"})] if len(line) > 1 else []
+    features = [_feature("LineString", line, {"kind": "track", "is_simulated": simulated})] if len(line) > 1 else []
     for number, point in placed:
         properties: dict[str, Any] = {"kind": "second", "at": point.at.isoformat()}
         properties |= {

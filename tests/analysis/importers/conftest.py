@@ -1,0 +1,3 @@
+from tests.servers.iperf3 import iperf3
+
+__all__ = ["iperf3"]
