@@ -8,10 +8,10 @@ of the drawing itself is told beside each value (`standard_error`), and is far b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -96,28 +96,44 @@ def at_one_spot(panel: Panel, tests: Tests) -> tuple[Panel, Tests]:
     return panel._replace(devices=devices, spots=spots), tests._replace(spot=number, fix=fix)
 
 
-def summarise(draws: pl.DataFrame, by: Sequence[str], kpis: Iterable[str] | None = None) -> pl.DataFrame:
-    """Return the true values of each group: one row a quantity with mean, P10, median, P90, and its own error.
+class Ranked(NamedTuple):
+    """The draws in which a quantity is known, in the order of its values: sorted once, grouped many times."""
 
-    The quantiles are weighted: the smallest value at which the weights of all not above it reach the share.
+    row: Integers
+    value: Reals
 
-    `kpis` are ids of `QUANTITIES` and `SHARES`; all where None.
-    """
-    groups = draws.select(by).unique(maintain_order=True).with_row_index("group")
-    codes = draws.select(by).join(groups, on=list(by), how="left", nulls_equal=True, maintain_order="left")["group"]
-    group, weight = codes.to_numpy().astype(np.int64), draws["weight"].to_numpy()
-    tables = []
+
+def rank(draws: pl.DataFrame, kpis: Iterable[str] | None = None) -> dict[str, Ranked]:
+    """Sort the draws by each quantity; `kpis` are ids of `QUANTITIES` and `SHARES`, all where None."""
+    ranked = {}
     for name in kpis if kpis is not None else (*QUANTITIES, *SHARES):
         value = draws.select({**QUANTITIES, **SHARES}[name].cast(pl.Float64).alias("v"))["v"].to_numpy()
-        known = ~np.isnan(value)
-        table = _grouped(value[known], weight[known], group[known], with_quantiles=name in QUANTITIES)
+        row = np.argsort(value)[: np.count_nonzero(~np.isnan(value))]
+        ranked[name] = Ranked(row, value[row])
+    return ranked
+
+
+def summarise(draws: pl.DataFrame, by: Sequence[str], ranked: Mapping[str, Ranked] | None = None) -> pl.DataFrame:
+    """Return the true values of each group: one row a quantity with mean, P10, median, P90, and its own error.
+
+    The quantiles are weighted: the smallest value at which the weights of all not above it reach the share. Rows with
+    null in `by` belong to no group.
+    """
+    groups = draws.select(by).drop_nulls().unique(maintain_order=True).with_row_index("group")
+    codes = draws.select(by).join(groups, on=list(by), how="left", maintain_order="left")["group"]
+    group, weight = codes.cast(pl.Int64).fill_null(-1).to_numpy(), draws["weight"].to_numpy()
+    tables = []
+    for name, (row, value) in (rank(draws) if ranked is None else ranked).items():
+        kept = group[row] >= 0
+        table = _grouped(value[kept], weight[row][kept], group[row][kept], with_quantiles=name in QUANTITIES)
         tables.append(table.with_columns(pl.lit(name).alias("kpi")))
     summary = pl.concat(tables, how="diagonal").with_columns(pl.col("group").cast(pl.get_index_type()))
-    return groups.join(summary, on="group", how="inner").drop("group").sort([*by, "kpi"], nulls_last=True)
+    return groups.join(summary, on="group", how="inner").drop("group").sort([*by, "kpi"])
 
 
 def _grouped(value: Reals, weight: Reals, group: Integers, *, with_quantiles: bool) -> pl.DataFrame:
-    order = np.lexsort((value, group))
+    # numpy sorts 16-bit integers by radix: ten times faster than wider ones.
+    order = np.argsort(group.astype(np.uint16) if len(group) and group.max() < 2**16 else group, kind="stable")
     value, weight, group = value[order], weight[order], group[order]
     numbers, start = np.unique(group, return_index=True)
     if not len(numbers):
@@ -168,17 +184,16 @@ def of_areas(
     ratings weight them.
     """
     wanted = [layer.key for layer in city.layers] if layers is None else list(layers)
-    chosen = None if kpis is None else list(kpis)
-    classed = with_cell(_classed(draws), 9, "cell")
+    classed, ranked = with_cell(_classed(draws), 9, "cell"), rank(draws, kpis)
     tables = []
     for apart in ((), ("operator",), ("technology",), ("operator", "technology")):
-        total = pl.col("weight").sum().over("cell", *apart)
-        for weighting in weightings:
-            weighted = classed if weighting == "people" else classed.with_columns(pl.col("weight") / total)
-            for key in wanted:
-                column = area_column(key)
-                table = summarise(weighted.drop_nulls(column), [column, *apart], chosen)
-                missing = [pl.lit("*").alias(n) for n in ("operator", "technology") if n not in apart]
+        missing = [pl.lit("*").alias(n) for n in ("operator", "technology") if n not in apart]
+        for key in wanted:
+            column = area_column(key)
+            in_cell = pl.col("weight").sum().over(column, "cell", *apart)
+            for weighting in weightings:
+                weighted = classed if weighting == "people" else classed.with_columns(pl.col("weight") / in_cell)
+                table = summarise(weighted, [column, *apart], ranked)
                 labels = [pl.lit(key).alias("layer"), pl.lit(weighting).alias("weighting")]
                 tables.append(table.rename({column: "area"}).with_columns(*missing, *labels))
     return pl.concat(tables, how="diagonal").filter(pl.col("draws") >= FEWEST).select(
@@ -189,7 +204,7 @@ def of_areas(
 
 def of_base_stations(draws: pl.DataFrame) -> pl.DataFrame:
     """Return the truth of each base station × technology, over the citizens it serves."""
-    return summarise(_classed(draws).drop_nulls("base_station_id"), ["base_station_id", "technology"])
+    return summarise(_classed(draws), ["base_station_id", "technology"])
 
 
 def of_hexagons(draws: pl.DataFrame, resolution: int = 8) -> pl.DataFrame:

@@ -25,6 +25,8 @@ FIRST_DAY = date(2026, 5, 1)
 DAYS = 60
 LIVE_DAYS = 28
 """A collector doubts what started over 30 days before it was received."""
+SENT_ROWS = 2000
+"""What is sent between two looks at the progress."""
 TARGETS = ("archive", "collector", "out", "registry", "truth")
 EXAMPLES = """\b
 Examples:
@@ -121,10 +123,12 @@ def _make(city: City, records: int, first: date, days: int, given: dict[str, Any
         # One frame is written while the next is made, and no more: memory stays bounded.
         writer = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         writing: Future[int] | None = None
+        slice_rows = SENT_ROWS if given["collector"] is not None else None
         for frame in city.records(records, days=days, start=first) if sinks else ():
-            if writing is not None:
-                progress.add(writing.result())
-            writing = writer.submit(_write, frame, sinks)
+            for part in frame.iter_slices(slice_rows or frame.height):
+                if writing is not None:
+                    progress.add(writing.result())
+                writing = writer.submit(_write, part, sinks)
         if writing is not None:
             progress.add(writing.result())
     return progress.done
@@ -165,6 +169,7 @@ def command(records: int, seed: int, days: int | None, start: str | None, as_jso
     if given["truth"] is not None:
         from simulation.truth import write_truth
 
+        click.echo(f"Drawing the truth from {given['truth_draws']:,} citizens …", err=True)
         summary["truth"] = write_truth(city, given["truth"], given["truth_draws"], first, length)
     summary["seconds"] = round(time.monotonic() - began, 2)
     if as_json:

@@ -20,7 +20,7 @@ def weighted(values: list[float], weights: list[float]) -> pl.DataFrame:
             "area": ["a"] * len(values),
         }
     )
-    return truth.summarise(draws, ["area"], ["downlink"])
+    return truth.summarise(draws, ["area"], truth.rank(draws, ["downlink"]))
 
 
 def test_weighted_quantiles_by_hand() -> None:
@@ -59,7 +59,8 @@ def draws(plain: City) -> pl.DataFrame:
 
 
 def median_of(draws: pl.DataFrame) -> float:
-    return float(truth.summarise(draws.with_columns(pl.lit("x").alias("g")), ["g"], ["downlink"])["median"][0])
+    one = draws.with_columns(pl.lit("x").alias("g"))
+    return float(truth.summarise(one, ["g"], truth.rank(one, ["downlink"]))["median"][0])
 
 
 def test_an_unbiased_panel_approaches_the_truth(plain: City, draws: pl.DataFrame) -> None:
