@@ -13,6 +13,8 @@ VERBS = {
     "serve": ("serve", "receive records, serve the API and the site"),
     "check": ("check", "check a configuration without serving"),
     "token": ("token", "enrol, list and revoke probes and readers"),
+    "backup": ("backup", "copy the archive while it is written to"),
+    "verify": ("verify", "is this archive whole?"),
     "sinks": ("sinks", "the lag of each sink; replay a range"),
 }
 
