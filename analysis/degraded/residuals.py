@@ -50,6 +50,7 @@ def prepare(state: pl.DataFrame, finest: str) -> pl.DataFrame:
     return mobile.with_columns(
         pl.Series("group", group),
         pl.Series("area_number", number(mobile["operator"], mobile["technology"], mobile[finest].fill_null(""))),
+        pl.Series("place_number", number(mobile["operator"], mobile["technology"], mobile["place"])),
         pl.Series(
             "device_number", number(mobile["operator"], mobile["technology"], mobile["probe_id"], mobile["place"])
         ),
@@ -90,6 +91,7 @@ def judge(prepared: pl.DataFrame, today: datetime, row: Watched, exceptions: Seq
             frame["group"].to_numpy(),
             frame["hour"].to_numpy().astype(np.int64),
             frame["area_number"].to_numpy(),
+            frame["place_number"].to_numpy(),
             frame["device_number"].to_numpy(),
             learnt.to_numpy(),
         )
