@@ -127,12 +127,15 @@ def ranked(standings: Sequence[Standing]) -> list[Standing]:
 
 
 def order(
-    candidates: Sequence[Candidate], say: Callable[[str], None] = lambda text: None, authority: str | None = None
+    candidates: Sequence[Candidate],
+    say: Callable[[str], None] = lambda text: None,
+    authority: str | None = None,
+    stamp_key: bytes | None = None,
 ) -> list[Standing]:
     """Measure and order candidates, saying how each did; a single one is taken as it is."""
     if len(candidates) == 1:
         return [Standing(candidate=candidates[0])]
-    found = ranked(stand(candidates, authority=authority))
+    found = ranked(stand(candidates, authority=authority, stamp_key=stamp_key))
     for place, standing in enumerate(found):
         say(f"{'→' if place == 0 else ' '} {describe(standing)}")
     return found

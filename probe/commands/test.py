@@ -46,6 +46,7 @@ def default_probe_id() -> str:
     type=click.Choice(["stamp", "icmp", "tcp", "http"]),
     help="How round trips are measured.",
 )
+@click.option("--stamp-key", type=click.Path(), help="Key file for peers whose reflector asks for authentication.")
 @click.option("--only", type=click.Choice(["downlink", "uplink"]), help="Measure one direction only.")
 @click.option("--thorough", is_flag=True, help="Run the full time, for certified campaigns; uses more data.")
 @click.option(
@@ -72,6 +73,7 @@ def command(
     exclude: tuple[str, ...],
     method: str,
     latency_method: str,
+    stamp_key: str | None,
     only: str | None,
     thorough: bool,
     seconds: float,
@@ -92,6 +94,7 @@ def command(
     from measurement.vocabulary import LatencyMethod, Mode, Status
     from probe import nearest, servers
     from probe.cycle import Cycle, run_cycle
+    from probe.latency.stamp_key import read_key
     from probe.live import live
     from probe.presentation import language_of, text
     from probe.throughput.plan import Direction, Plan
@@ -102,6 +105,7 @@ def command(
         mode=Mode.CERTIFIED if thorough else Mode.MANUAL,
         method=method,
         latency_method=LatencyMethod(latency_method),
+        stamp_key=read_key(stamp_key) if stamp_key else None,
         directions=(Direction(only),) if only else tuple(Direction),
         plan=Plan(
             duration_s=seconds,
@@ -119,7 +123,7 @@ def command(
     if not listed:
         raise click.UsageError("Missing option '--peer' or '--servers'.")
     left = servers.allowed(servers.check(listed), pin, exclude, servers.Role(role) if role else None)
-    order = nearest.order(left, say, authority)
+    order = nearest.order(left, say, authority, cycle.stamp_key)
 
     def run(target: Target, attempt: int) -> Record:
         once = dataclasses.replace(cycle, attempt_count=attempt if len(left) > 1 else None)

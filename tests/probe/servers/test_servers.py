@@ -189,3 +189,27 @@ def test_the_command_shows_the_choice() -> None:
     record = decode(done.stdout)
     assert (record.attempt_count, record.server.host) == (1, "127.0.0.1")
     assert json.loads(done.stdout)["throughput"]["downlink"]["goodput_bps"] > 1e6
+
+
+def test_an_authenticated_reflector_is_reached_with_its_key(tmp_path: Path) -> None:
+    key = tmp_path / "stamp.key"
+    key.write_text("a key of enough bytes\n")
+    with peers(1, stamp_key=b"a key of enough bytes") as (peer,):
+        words = ["--peer", peer.url, "--only", "downlink", "--seconds", "1", "--json", "--quiet"]
+        told = [PROGRAM, "test", *words, "--stamp-key", str(key)]
+        done = subprocess.run(told, capture_output=True, text=True, timeout=60, check=False)
+        without = subprocess.run([PROGRAM, "test", *words], capture_output=True, text=True, timeout=60, check=False)
+    assert decode(done.stdout).latency.idle.method is LatencyMethod.STAMP
+    assert decode(done.stdout).latency.idle.loss_ratio == 0
+    assert decode(without.stdout).latency.idle.method is LatencyMethod.TCP  # no loss is made up of what was refused
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"short\n", "Invalid key of 5 bytes"), (None, "Cannot read the key")])
+def test_a_bad_key_file_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
+    path = tmp_path / "stamp.key"
+    if content is not None:
+        path.write_bytes(content)
+    told = [PROGRAM, "test", "--peer", "http://127.0.0.1:9", "--stamp-key", str(path)]
+    done = subprocess.run(told, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{path}: {says}" in done.stderr
