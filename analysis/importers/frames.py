@@ -89,7 +89,13 @@ def radio_columns(frame: pl.DataFrame) -> dict[str, pl.Expr]:
     return {"radio": pl.when(has_radio).then(pl.concat_list(pl.struct(fields))), **summary}
 
 
-def finished(frame: pl.DataFrame, name: str, options: Options, probe_id: pl.Expr | None = None) -> pl.DataFrame:
+def finished(
+    frame: pl.DataFrame,
+    name: str,
+    options: Options,
+    probe_id: pl.Expr | None = None,
+    is_simulated: pl.Expr | None = None,
+) -> pl.DataFrame:
     """Add identity and radio, and keep the archive's columns."""
     done = frame.with_columns(
         **radio_columns(frame),
@@ -99,6 +105,6 @@ def finished(frame: pl.DataFrame, name: str, options: Options, probe_id: pl.Expr
         mode=pl.lit(Mode.IMPORT.value),
         campaign=pl.lit(options.campaign, dtype=pl.String),
         organisation=pl.lit(options.organisation, dtype=pl.String),
-        is_simulated=pl.lit(False),
+        is_simulated=pl.lit(False) if is_simulated is None else is_simulated,
     )
     return done.select(*_IDENTITY, pl.col(r"^(position|network|latency|throughput|outcome|radio)_.+$"))

@@ -67,9 +67,10 @@ def frame_of(files: Sequence[tuple[str, bytes]], options: Options, account: Acco
     if "outcome_status" not in frame.columns:
         frame = frame.with_columns(outcome_status=pl.lit(None, dtype=pl.String))
     frame = frame.with_columns(pl.col("outcome_status").fill_null(Status.COMPLETE.value))
-    simulated = pl.col("is_simulated").str.to_lowercase() == "true" if "is_simulated" in raw.columns else pl.lit(False)
+    told = pl.col("is_simulated").str.to_lowercase() if "is_simulated" in raw.columns else pl.lit(None, dtype=pl.String)
+    frame = frame.with_columns(is_simulated=(told == "true").fill_null(False))
     probe_id = pl.col("probe_id") if "probe_id" in raw.columns and options.probe_id is None else None
-    return finished(frame, NAME, options, probe_id).with_columns(frame.select(is_simulated=simulated.fill_null(False)))
+    return finished(frame, NAME, options, probe_id, is_simulated=pl.col("is_simulated"))
 
 
 _KINDS = (Kind.TEXT, Kind.INTEGER, Kind.REAL, Kind.BOOLEAN)
