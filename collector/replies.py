@@ -38,7 +38,6 @@ REFUSALS: dict[str, Refusal] = {
     "not-acceptable": Refusal(406, "None of the accepted media types can be made here.", "Không tạo được kiểu nội dung nào được chấp nhận."),
     "parameter-invalid": Refusal(422, "A parameter is invalid.", "Tham số không hợp lệ."),
     "content-invalid": Refusal(422, "The content is invalid.", "Nội dung không hợp lệ."),
-    "length-required": Refusal(411, "Content-Length is needed.", "Cần có Content-Length."),
     "internal-error": Refusal(500, "The collector failed. This is our fault.", "Máy chủ gặp lỗi."),
 }  # fmt: skip
 
