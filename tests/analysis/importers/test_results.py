@@ -141,8 +141,10 @@ def test_values_out_of_range_are_left_out_and_counted(tmp_path):
 
 
 DOCUMENTS = [row for row in FORMATS if row.document is not None]
-WORDS = """timestamp ping latency download upload bandwidth server client start end sum_received bits_per_second Download
-isp ServerMeasurements TCPInfo BytesAcked ElapsedTime StartTime Value Unit error test_start iqm timesecs streams d org"""
+WORDS = """timestamp ping
+latency download upload bandwidth server client start end sum_received bits_per_second Download
+isp ServerMeasurements TCPInfo
+BytesAcked ElapsedTime StartTime Value Unit error test_start iqm timesecs streams d org"""
 KEYS = st.sampled_from(WORDS.replace("\n", " ").split(" "))
 NUMBERS = st.integers(-(2**40), 2**40) | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
