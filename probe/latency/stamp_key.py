@@ -11,7 +11,7 @@ MOST_BYTES = 1024
 
 
 def read_key(path: str) -> bytes:
-    """Read a key; a line's end after it does not count.
+    """Read a key; white space around it does not count.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def read_key(path: str) -> bytes:
     """
     try:
         with Path(path).open("rb") as file:
-            key = file.read(MOST_BYTES + 1).rstrip(b"\r\n")
+            key = file.read(MOST_BYTES + 1).strip()
     except OSError as error:
         raise ConfigError(f"{path}: Cannot read the key. {error.strerror}.") from None
     if not SHORTEST_KEY <= len(key) <= MOST_BYTES:
