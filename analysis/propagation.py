@@ -24,7 +24,7 @@ EXPONENTS = (1.5, 6.0)
 
 
 class Fit(NamedTuple):
-    """rsrp = intercept - 10 exponent log10(distance / 1 m), with what the antenna does taken off. `unusable` says why."""
+    """rsrp = intercept - 10 exponent log10(distance / 1 m), the antenna taken off. `unusable` says why, or nothing."""
 
     exponent: float
     intercept_dbm: float

@@ -36,8 +36,8 @@ def discoveries(p_values: Any, rate: float = 0.05) -> npt.NDArray[np.bool_]:
     return result
 
 
-def ranks(value: Any, error: Any, freedom: Any, rate: float = 0.05) -> tuple[Ints, Ints]:
-    """Return the best and the worst rank each value may hold; equal ranges are ties.
+def differing(value: Any, error: Any, freedom: Any, rate: float = 0.05) -> tuple[Ints, Ints]:
+    """Return the pairs whose difference is beyond chance: the better and the worse of each.
 
     Every pair is compared by Student's t on the difference, all pairs under one false discovery rate.
 
@@ -47,6 +47,26 @@ def ranks(value: Any, error: Any, freedom: Any, rate: float = 0.05) -> tuple[Int
         Scores (higher is better), their standard errors, and their degrees of freedom.
     rate
         False discovery rate over all pairs.
+    """
+    x, se, df = (np.asarray(a, float) for a in (value, error, freedom))
+    i, j = np.triu_indices(len(x), 1)
+    spread = np.sqrt(se[i] ** 2 + se[j] ** 2)
+    t = np.divide(x[i] - x[j], spread, out=np.zeros(len(i)), where=spread > 0)
+    t = np.where((spread == 0) & (x[i] != x[j]), np.sign(x[i] - x[j]) * np.inf, t)
+    p = 2 * stats.t.sf(np.abs(t), np.maximum(np.minimum(df[i], df[j]), 1))
+    differs = discoveries(p, rate)
+    return np.where(t > 0, i, j)[differs], np.where(t > 0, j, i)[differs]
+
+
+def ranks(value: Any, error: Any, freedom: Any, rate: float = 0.05) -> tuple[Ints, Ints]:
+    """Return the best and the worst rank each value may hold; equal ranges are ties.
+
+    Parameters
+    ----------
+    value, error, freedom
+        As `differing` takes them.
+    rate
+        False discovery rate over all pairs.
 
     Examples
     --------
@@ -54,17 +74,7 @@ def ranks(value: Any, error: Any, freedom: Any, rate: float = 0.05) -> tuple[Int
     >>> low.tolist(), high.tolist()
     ([1, 2, 2], [1, 3, 3])
     """
-    x, se, df = (np.asarray(a, float) for a in (value, error, freedom))
-    n = len(x)
-    i, j = np.triu_indices(n, 1)
-    spread = np.sqrt(se[i] ** 2 + se[j] ** 2)
-    t = np.divide(x[i] - x[j], spread, out=np.zeros(len(i)), where=spread > 0)
-    t = np.where((spread == 0) & (x[i] != x[j]), np.sign(x[i] - x[j]) * np.inf, t)
-    p = 2 * stats.t.sf(np.abs(t), np.maximum(np.minimum(df[i], df[j]), 1))
-    differs = discoveries(p, rate)
-    better = np.zeros(n, np.int64)  # how many are surely better than it
-    worse = np.zeros(n, np.int64)
-    upper, lower = np.where(t > 0, i, j)[differs], np.where(t > 0, j, i)[differs]
-    np.add.at(better, lower, 1)
-    np.add.at(worse, upper, 1)
-    return 1 + better, n - worse
+    count = len(np.asarray(value))
+    upper, lower = differing(value, error, freedom, rate)
+    better, worse = np.bincount(lower, minlength=count), np.bincount(upper, minlength=count)
+    return 1 + better, count - worse

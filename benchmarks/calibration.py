@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
@@ -15,13 +14,16 @@ import numpy as np
 import polars as pl
 
 from analysis import rules, thresholds
+from analysis.grading import verdicts
 from analysis.judge import Scheme, judge
 from analysis.observations import BASE_COLUMNS, observe
-from analysis.partition import KPI_IDS, NO_AREA, parent_cell, partial_of
-from analysis.quantisation import SHARES
+from analysis.partition import KPI_IDS, NO_AREA, partial_of
+from analysis.quantisation import SCALES, SHARES
+from analysis.ranking import differing
 from analysis.scores import score
 from analysis.tally import Rows
 from archive.frames import conform
+from benchmarks import Row
 from measurement.columns import area_column
 from simulation.city import City, Scale
 from simulation.panel import Mix
@@ -32,20 +34,21 @@ ZONE = "Asia/Ho_Chi_Minh"
 START = date(2026, 5, 4)
 TECHNOLOGIES = ("5g", "4g")
 OPERATORS = ("Viettel", "VinaPhone", "MobiFone", "Vietnamobile")
+DRAWS = 60_000
 PROBABILITIES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 
 
 class Design(NamedTuple):
     """How a city is sampled."""
 
-    name: str
     communes: int
     phones: int
     records: int
     days: int
-    mix: tuple[float, float, float, float] = (0, 1, 0, 0)
-    skew: float = 1.0
-    urban_bias: float = 0.0
+    mix: tuple[float, float, float, float]
+    skew: float
+    urban_bias: float
+    quality_bias: float
 
 
 def _observed(frame: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
@@ -93,21 +96,17 @@ def rated(rows: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
     return judge(columns, (len(areas), 4, 2), scheme, KPI_IDS)
 
 
-def truth(city: City, areas: Sequence[str], draws: int, weighting: str) -> pl.DataFrame:
-    """Return true statistics and scores of commune x operator x technology, over a whole week."""
+def truth(city: City, areas: Sequence[str], draws: int) -> pl.DataFrame:
+    """Return true statistics and scores of commune x operator x technology: citizens drawn afresh, one test each."""
     drawn = draw(city, draws, START)
     seen = _observed(drawn, areas).with_columns(drawn["weight"]).filter(pl.col(area_column(LAYER)).is_not_null())
     # What a rating is about: tests that the network limited. Those it leaves out are left out of the truth as well.
     seen = seen.filter(rules.reason(rules.AREA).is_null())
-    seen = seen.with_columns(
-        pl.Series("cell", parent_cell(seen["h3_cell"].to_numpy(), 9)), pl.col(area_column(LAYER)).alias("area")
-    )
+    seen = seen.with_columns(pl.col(area_column(LAYER)).alias("area"))
     by = ["area", "operator", "technology"]
     tables = []
     for kpi in KPI_IDS:
-        known = seen.select(*by, "cell", "weight", pl.col(kpi).alias("x")).drop_nulls("x")
-        if weighting == "cells":
-            known = known.with_columns(pl.col("weight") / pl.col("weight").sum().over(*by, "cell"))
+        known = seen.select(*by, "weight", pl.col(kpi).alias("x")).drop_nulls("x")
         known = known.sort("x")
         share = pl.col("weight").cum_sum() / pl.col("weight").sum()
         mean = ((pl.col("x") * pl.col("weight")).sum() / pl.col("weight").sum()).alias(
@@ -138,8 +137,12 @@ def true_scores(whole: pl.DataFrame) -> pl.DataFrame:
             target = limits.targets(str(technology)).get(kpi)
             if target is None:
                 continue
-            found = [(parts.get(s, 1.0) if len(target.values) > 1 else 1.0, float(score(values[kpi, s], target, s, limits)))
-                     for s in target.values if (kpi, s) in values]  # fmt: skip
+            own_parts = parts if len(target.values) > 1 else dict.fromkeys(target.values, 1.0)
+            found = [
+                (own_parts[s], float(score(values[kpi, s], target, s, limits)))
+                for s in target.values
+                if (kpi, s) in values
+            ]
             if found:
                 total += own * sum(w * x for w, x in found) / sum(w for w, _ in found)
                 weight += own
@@ -147,10 +150,23 @@ def true_scores(whole: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["area", "operator", "technology", "kpi", "statistic", "truth"], orient="row")
 
 
-def compare(city_seed: int, design: Design, draws: int, weighting: str = "cells") -> pl.DataFrame:
-    """Return estimates beside the truth of one city."""
-    city = City(city_seed, communes=design.communes, scale=Scale(30 * design.communes, design.phones, 2),
-                mix=Mix(*design.mix), skew=design.skew, urban_bias=design.urban_bias)  # fmt: skip
+def design_of(seed: int) -> Design:
+    """Return how the city of a seed is sampled: sizes, device mixes, heavy users and bias all vary."""
+    rng = np.random.default_rng([seed, 9])
+    mixes = ((0, 1, 0, 0), (0.05, 0.95, 0, 0), (0.22, 0.55, 0.18, 0.05), (0, 0.8, 0.2, 0))
+    return Design(
+        communes=3, phones=int(rng.integers(500, 1800)), records=int(rng.integers(6_000, 30_000)),
+        days=int(rng.choice([14, 28])), mix=mixes[seed % 4], skew=float(rng.uniform(0, 1.5)),
+        urban_bias=float(rng.choice([0.0, 0.5])), quality_bias=float(rng.choice([0.0, 0.5])),
+    )  # fmt: skip
+
+
+def compare(seed: int, draws: int = DRAWS) -> pl.DataFrame:
+    """Return the estimates of one city beside its truth."""
+    design = design_of(seed)
+    city = City(seed, communes=design.communes, scale=Scale(30 * design.communes, design.phones, 2 * design.communes),
+                mix=Mix(*design.mix), skew=design.skew, urban_bias=design.urban_bias,
+                quality_bias=design.quality_bias)  # fmt: skip
     rows, areas = sample(city, design)
     found = rated(rows, areas).filter((pl.col("operator") < 4) & (pl.col("technology") < 2))
     named = found.with_columns(
@@ -159,7 +175,136 @@ def compare(city_seed: int, design: Design, draws: int, weighting: str = "cells"
         pl.col("technology").replace_strict(dict(enumerate(TECHNOLOGIES)), return_dtype=pl.String),
     )
     keys = ["area", "operator", "technology", "kpi", "statistic"]
-    out = []
-    for w in weighting.split(","):
-        out.append(named.join(truth(city, areas, draws, w), on=keys).with_columns(weighting=pl.lit(w)))
-    return pl.concat(out).with_columns(seed=pl.lit(city_seed), design=pl.lit(design.name))
+    return named.join(truth(city, areas, draws), on=keys).with_columns(seed=pl.lit(seed)).fill_nan(None)
+
+
+def rounded(kpi: str, value: float) -> float:
+    """Return a true value at the resolution that codes keep."""
+    if kpi not in SCALES or kpi in SHARES:
+        return value
+    return float(SCALES[kpi].centres[SCALES[kpi].encode([value])[0]])
+
+
+def is_held() -> pl.Expr:
+    """Return whether the interval holds the truth, at the resolution that codes keep."""
+    kept = pl.struct("kpi", "truth").map_elements(
+        lambda row: rounded(row["kpi"], row["truth"]), return_dtype=pl.Float64
+    )
+    slack = 1e-9 * pl.col("truth").abs() + 1e-12
+    exact = pl.col("statistic").is_in(("mean", "share", "score"))
+    at = pl.when(exact).then(pl.col("truth")).otherwise(kept)
+    return (at >= pl.col("low") - slack) & (at <= pl.col("high") + slack)
+
+
+def coverage(found: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return the share of intervals that hold the truth, among figures on enough evidence."""
+    minimum = thresholds.load().minimum_of("area")
+    rated_only = found.filter(
+        pl.col("low").is_not_null() & (pl.col("rows_count") >= minimum.samples)
+        & (pl.col("devices_count") >= minimum.devices) & pl.col("truth").is_not_null()
+    )  # fmt: skip
+    judged = rated_only.with_columns(is_held().alias("held"))
+    return judged.group_by(by).agg(intervals=pl.len(), covered=pl.col("held").mean()).sort(by)
+
+
+def false_ranks(found: pl.DataFrame) -> tuple[int, int]:
+    """Return how many pairs were ranked, and how many of them the wrong way round."""
+    minimum = thresholds.load().minimum_of("area")
+    scores = found.filter(
+        (pl.col("kpi") == "score") & (pl.col("statistic") == "score") & (pl.col("rows_count") >= minimum.ranking)
+        & pl.col("low").is_not_null() & (pl.col("devices_count") >= minimum.devices)
+    )  # fmt: skip
+    ranked = wrong = 0
+    for _, group in scores.group_by("seed", "technology", maintain_order=True):
+        better, worse = differing(group["value"].to_numpy(), group["error"].to_numpy(), group["freedom"].to_numpy() - 1)
+        true = group["truth"].to_numpy()
+        ranked += len(better)
+        wrong += int((true[better] < true[worse]).sum())
+    return ranked, wrong
+
+
+def wrong_verdicts(found: pl.DataFrame) -> tuple[int, int, int]:
+    """Return how many verdicts there were, how many were decided, and how many of these were wrong."""
+    limits = thresholds.load()
+    minimum = limits.minimum_of("area")
+    enough = found.filter((pl.col("rows_count") >= minimum.samples) & (pl.col("devices_count") >= minimum.devices))
+    spoken = verdicts(enough.filter(pl.col("truth").is_not_null()), limits).filter(pl.col("kpi") != "coverage_share")
+    good = pl.when(pl.col("bound") == "at_least").then(pl.col("truth") >= pl.col("limit")).otherwise(
+        pl.col("truth") <= pl.col("limit"))  # fmt: skip
+    decided = spoken.filter(pl.col("verdict") != "INDETERMINATE")
+    wrong = decided.filter((pl.col("verdict") == "PASS") != good)
+    return spoken.height, decided.height, wrong.height
+
+
+HEADLINES = ("median", "p10", "p90", "mean", "share", "score")
+
+
+def smooth(found: pl.DataFrame) -> pl.DataFrame:
+    """Leave out percentiles of loss: most of them are exactly 0, estimate, interval and truth alike."""
+    return found.filter((pl.col("kpi") != "loss") | (pl.col("statistic") == "mean"))
+
+
+def report(found: pl.DataFrame) -> str:
+    """Return the calibration table as Markdown."""
+    cities = found["seed"].n_unique()
+    lines = ["| what | intervals | covered |", "|---|---:|---:|"]
+    for statistic, count, share in coverage(smooth(found), ["statistic"]).iter_rows():
+        if statistic in HEADLINES:
+            lines.append(f"| {statistic} | {count:,} | {share * 100:.1f} % |")
+    ranked, wrong = false_ranks(found)
+    lines.append(f"| pairs ranked; the wrong way round | {ranked:,} | {wrong / max(ranked, 1) * 100:.2f} % |")
+    spoken, decided, bad = wrong_verdicts(found)
+    lines.append(f"| verdicts decided (of {spoken:,}); wrong | {decided:,} | {bad / max(decided, 1) * 100:.2f} % |")
+    return "\n".join([f"{cities} simulated cities, seeds {found['seed'].min()} to {found['seed'].max()}.", "", *lines])
+
+
+def judge_cities(cities: int = 200, first: int = 1000, jobs: int = 2) -> pl.DataFrame:
+    """Judge simulated cities and return every estimate beside its truth."""
+    frames = []
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        for index, frame in enumerate(pool.map(compare, range(first, first + cities)), 1):
+            frames.append(frame)
+            print(f"\r{index}/{cities} cities", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return pl.concat(frames)
+
+
+def run(cities: int = 200) -> list[Row]:
+    """Return the rows of the calibration."""
+    found = judge_cities(cities)
+    rows = []
+    for statistic, count, share in coverage(smooth(found), ["statistic"]).iter_rows():
+        if statistic in HEADLINES:
+            what = f"95 % intervals of {statistic} on {cities} simulated cities"
+            rows.append(
+                Row("calibration", what, "93 to 97 % hold the truth", f"{share * 100:.1f} %", f"{count:,} intervals")
+            )
+    ranked, wrong = false_ranks(found)
+    shown = f"{wrong / max(ranked, 1) * 100:.2f} %"
+    rows.append(
+        Row("calibration", "pairs ranked the wrong way round", "at most 5 %", shown, f"{ranked:,} pairs ranked")
+    )
+    spoken, decided, bad = wrong_verdicts(found)
+    shown = f"{bad / max(decided, 1) * 100:.2f} %"
+    rows.append(Row("calibration", "wrong PASS or FAIL", "at most 2.5 %", shown, f"{decided:,} of {spoken:,} decided"))
+    return rows
+
+
+def main() -> None:
+    """Print the table; `--out` keeps every estimate."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cities", type=int, default=200)
+    parser.add_argument("--first", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out")
+    options = parser.parse_args()
+    found = judge_cities(options.cities, options.first, options.jobs)
+    if options.out:
+        found.write_parquet(options.out)
+    print(report(found))
+    with pl.Config(tbl_rows=-1):
+        print(coverage(found, ["kpi", "statistic"]))
+
+
+if __name__ == "__main__":
+    main()
