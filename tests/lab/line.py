@@ -4,7 +4,8 @@
         lab.run("probe", ["ping", "-c", "3", lab.peer_address])
 
 probe ──veth, tbf── middle ──(TUN relay, delay)── peer. Without delay the veth goes straight to the peer. The rate is
-shaped by `tbf` where packets leave for the shaped link, loss is nftables' at random where they arrive.
+shaped by `tbf` where packets leave for the shaped link, loss is nftables' at random where they arrive. With loss and
+delay a gate stands between probe and middle: single packets are lost there, and joined again for the relay (GRO).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ PAYLOAD_SHARE = 1448 / 1514
 """TCP payload of a full frame over what the shaper counts of it: Ethernet 14, IPv4 20, TCP with timestamps 32 bytes."""
 LEAST_BURST = 3_200
 PROBE, PEER, MIDDLE_NEAR, MIDDLE_FAR = "198.18.0.1", "198.18.1.1", "198.18.0.2", "198.18.1.2"  # RFC 2544's own range
+GATE_INNER, MIDDLE_INNER = "198.18.2.1", "198.18.2.2"
 _numbers = itertools.count()
 
 
@@ -81,7 +83,7 @@ class Lab:
             for stream in (process.stdout, process.stderr, process.stdin):
                 if stream is not None:
                     stream.close()
-        for end in ("probe", "middle", "peer"):
+        for end in ("probe", "gate", "middle", "peer"):
             subprocess.run(["ip", "netns", "del", self.namespace(end)], capture_output=True, check=False)
 
 
@@ -143,8 +145,9 @@ def line(
 
 def _set_up(lab: Lab, burst_ms: float, buffer_ms: float) -> None:
     has_delay = lab.rtt_ms > 0
-    far_end = "middle" if has_delay else "peer"
-    for end in ("probe", "peer", *(["middle"] if has_delay else [])):
+    has_gate = has_delay and lab.loss > 0
+    far_end = "gate" if has_gate else "middle" if has_delay else "peer"
+    for end in ("probe", "peer", *(["middle"] if has_delay else []), *(["gate"] if has_gate else [])):
         _sh("ip", "netns", "add", lab.namespace(end))
         lab.run(end, ["ip", "link", "set", "lo", "up"])
     near = ["name", "line0", "netns", lab.namespace("probe")]
@@ -155,6 +158,8 @@ def _set_up(lab: Lab, burst_ms: float, buffer_ms: float) -> None:
         lab.run(end, ["ip", "link", "set", device, "up"])
     if has_delay:
         _delay(lab)
+        if has_gate:
+            _join(lab)
     else:
         lab.run("probe", ["ip", "route", "add", f"{PEER}/32", "dev", "line0"])
         lab.run("peer", ["ip", "route", "add", f"{PROBE}/32", "dev", "line1"])
@@ -178,6 +183,19 @@ def _delay(lab: Lab) -> None:
     lab.run("middle", ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
     lab.run("probe", ["ip", "route", "add", "default", "via", MIDDLE_NEAR])
     lab.run("peer", ["ip", "route", "add", "default", "via", MIDDLE_FAR])
+
+
+def _join(lab: Lab) -> None:
+    """Link gate and middle by a veth whose inner end joins packets again."""
+    outer = ["name", "line2", "netns", lab.namespace("gate")]
+    _sh("ip", "link", "add", *outer, "type", "veth", "peer", "name", "line3", "netns", lab.namespace("middle"))
+    for end, device, address in (("gate", "line2", GATE_INNER), ("middle", "line3", MIDDLE_INNER)):
+        lab.run(end, ["ip", "address", "add", f"{address}/24", "dev", device])
+        lab.run(end, ["ip", "link", "set", device, "up"])
+    lab.run("middle", ["ethtool", "-K", "line3", "gro", "on"])
+    lab.run("gate", ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    lab.run("gate", ["ip", "route", "add", f"{PEER}/32", "via", MIDDLE_INNER])
+    lab.run("middle", ["ip", "route", "add", "198.18.0.0/24", "via", GATE_INNER])
 
 
 def _shape(lab: Lab, end: str, device: str, rate_bps: float, burst_ms: float, buffer_ms: float) -> None:

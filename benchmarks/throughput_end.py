@@ -1,0 +1,65 @@
+"""The near end of the throughput benchmark: run in a namespace, prints one JSON line a measurement."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from probe.target import parse, resolve
+from probe.throughput.http import measure
+from probe.throughput.plan import Direction, Plan
+
+TRIES = 4
+STARVED = 0.01
+
+
+def peak_kilobytes() -> int:
+    """Return the most memory this process had resident."""
+    with open("/proc/self/status") as file:
+        return int(next(line.split()[1] for line in file if line.startswith("VmHWM")))
+
+
+def once(url: str, direction: str, plan: Plan) -> dict[str, object]:
+    """Measure once; a run in which this process was kept from running says so and is repeated."""
+    target = resolve(parse(url))
+    tries = 0
+    for _ in range(TRIES):
+        tries += 1
+        cpu, wall = time.process_time(), time.monotonic()
+        measured = measure(Direction(direction), target, plan, lambda progress: None)
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        result = measured.result
+        if measured.failure is not None or result is None:
+            raise SystemExit(f"{direction}: {measured.failure}")
+        if measured.starved_ratio <= STARVED:
+            break
+    return {
+        "direction": direction,
+        "goodput_bps": result.goodput_bps,
+        "low_bps": result.low_bps,
+        "high_bps": result.high_bps,
+        "bytes": result.bytes_count,
+        "stop": result.stop_reason,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "tries": tries,
+        "starved": measured.starved_ratio,
+        "peak_kb": peak_kilobytes(),
+    }
+
+
+def main() -> None:
+    """Arguments: URL, repetitions, `early` or `full`, directions, streams (0: by the pre-test), core (-1: any)."""
+    url, count, kind, directions, streams, core = sys.argv[1:7]
+    if int(core) >= 0:
+        os.sched_setaffinity(0, {int(core)})
+    plan = Plan(is_thorough=kind == "full", stream_count=int(streams) or None)
+    for _ in range(int(count)):
+        for direction in directions.split(","):
+            print(json.dumps(once(url, direction, plan)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
