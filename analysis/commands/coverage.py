@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,9 +14,12 @@ from analysis.coverage.cells import RESOLUTION
 from analysis.coverage.kpis import SURFACES
 from analysis.coverage.plane import Plane
 from analysis.coverage.samples import located
+from analysis.holes import cells as cells_of_holes
+from analysis.holes import polygons
 from analysis.output import archive_option, emit, json_option, out_option, progress
+from archive.layout import DEFAULT_TIME_ZONE
 from archive.store import Archive
-from measurement.geography import BaseStation
+from measurement.geography import BaseStation, Layer
 
 EXAMPLES = """\b
 Examples:
@@ -76,10 +80,25 @@ def command(
                 _draw(picture, one, plane, registry)
                 picture = None
         covered = pl.concat(parts)
+        zone = archive.setting("time_zone") or DEFAULT_TIME_ZONE
+        holes = _holes(rows, limits, zone, archive.layers(), registry)
         archive.write_result("coverage", covered)
+        archive.write_result("holes", holes)
         archive.write_result("coverage_validation", tables.validation(drawn))
         layers = archive.layers()
-    emit(covered, tables.text(drawn, covered), as_json=as_json, out=out, layers=layers)
+    names_of = {(layer.key, area.key): area.name for layer in layers for area in layer.areas}
+    said = "\n\n".join((tables.text(drawn, covered), tables.holes_text(holes, names_of)))
+    emit(covered, said, as_json=as_json, out=out, layers=layers)
+
+
+def _holes(
+    rows: pl.DataFrame, limits: thresholds.Thresholds, zone: str, layers: Sequence[Layer],
+    registry: Sequence[BaseStation],
+) -> pl.DataFrame:  # fmt: skip
+    if rows.is_empty():
+        return pl.DataFrame(schema=results.schema("holes"))
+    collapsed = cells_of_holes.collapse(cells_of_holes.judged(rows, limits), zone)
+    return polygons.table(cells_of_holes.failing(collapsed), collapsed, layers, registry)
 
 
 def _draw(path: Path, one: run.Drawn, plane: Plane, registry: list[BaseStation]) -> None:

@@ -85,3 +85,21 @@ def text(drawn: Sequence[Drawn], covered: pl.DataFrame) -> str:
         "in 95 %",
     )
     return "\n".join([grid(header, lines) if lines else "No surface.", *skipped])
+
+
+def holes_text(holes: pl.DataFrame, names: dict[tuple[str, str], str], most: int = 20) -> str:
+    """Write the holes, the one with most people first."""
+    if holes.is_empty():
+        return "No hole: nowhere do tests fail beyond one in ten with enough evidence."
+    rows = []
+    for row in holes.head(most).iter_rows(named=True):
+        people = "-" if row["people"] is None else f"{row['people']:,.0f}"
+        metres = "-" if row["nearest_bts_m"] is None else f"{row['nearest_bts']} {row['nearest_bts_m']:,.0f} m"
+        rows.append(
+            [row["operator"], row["technology"], names.get((row["layer"], row["area"]), "-"),
+             f"{row['area_km2']:.1f} km²", people, f"{row['failures']}/{row['tests']}", f"{row['p_value']:.1g}", metres,
+             row["neighbours"] or "-"]
+        )  # fmt: skip
+    header = ("operator", "class", "hole in", "surface", "people", "failed", "p", "nearest station", "better there")
+    more = f"\n{holes.height - most} more holes in the table." if holes.height > most else ""
+    return grid(header, rows) + more

@@ -153,8 +153,9 @@ def expect(values: Values) -> Residuals:
         bound = _HELD * _spread(y - fitted, group, groups)[group]
         for number_, effect in enumerate(effects):
             index = effect.part[learnt]
-            fitted -= parts[number_][index]
-            rest = np.clip(y - fitted, -bound, bound)
+            own = parts[number_][index]
+            rest = np.clip(y - fitted, -bound, bound) + own
+            fitted -= own
             prior: float | Floats = effect.prior
             if effect.is_device:
                 within, between = _components(rest, device, group, devices, groups)
