@@ -134,6 +134,7 @@ class Journal:
         connection.executemany(
             "INSERT INTO hot (sequence, first_sequence, day, row_count, body) VALUES (?, ?, ?, ?, ?)", blocks
         )
+        self._archive.change_hot_rows(connection, sum(block[3] for block in blocks))
         return receipts
 
     def _enter_ids(self, connection: sqlite3.Connection, ids: list[bytes], first: int) -> frozenset[int]:

@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS hot (
     row_count INTEGER NOT NULL,
     body BLOB NOT NULL                       -- the placed records as columns (archive.blocks)
 );
-CREATE INDEX IF NOT EXISTS hot_by_day ON hot (day, row_count);
+CREATE INDEX IF NOT EXISTS hot_by_day ON hot (day, sequence, row_count);
+CREATE INDEX IF NOT EXISTS hot_by_sequence ON hot (sequence, row_count);  -- counts without touching the bodies
 CREATE TABLE IF NOT EXISTS ids (
     record_id BLOB PRIMARY KEY,              -- 16 bytes of the UUIDv7
     sequence INTEGER NOT NULL

@@ -48,13 +48,9 @@ def _blocks(archive: Archive, limit_bytes: int) -> Iterator[_Block]:
             return
 
 
-def hot_size(archive: Archive) -> tuple[int, int]:
-    """Return the number of hot records that are in no segment and the sequence of the last."""
-    row = archive.connection.execute(
-        "SELECT coalesce(sum(row_count), 0), coalesce(max(sequence), 0) FROM hot WHERE sequence >"
-        " (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'sealed_through')"
-    ).fetchone()
-    return int(row[0]), int(row[1])
+def hot_rows(archive: Archive) -> int:
+    """Return the number of records that are in no segment; a look-up, however many there are."""
+    return int(archive.setting("hot_rows") or 0)
 
 
 def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
@@ -92,6 +88,7 @@ def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
         for segment in written:
             archive.enter_segment(connection, segment, *ranges[segment.day])
         connection.execute("UPDATE settings SET value = ? WHERE name = 'sealed_through'", (str(through),))
+        archive.change_hot_rows(connection, -sum(segment.row_count for segment in written))
     return sum(segment.row_count for segment in written)
 
 

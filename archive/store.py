@@ -74,6 +74,7 @@ class Archive:
             self._default("time_zone", layout.DEFAULT_TIME_ZONE)
             self._default("last_sequence", "0")
             self._default("sealed_through", "0")
+            self._default("hot_rows", "0")
         if self.setting("layout_version") != str(layout.LAYOUT_VERSION):
             raise ConfigError(
                 f"Invalid archive {str(self.path)!r}. Layout {self.setting('layout_version')}, "
@@ -212,12 +213,16 @@ class Archive:
         ).fetchone()
         return int(last) - count + 1
 
+    def change_hot_rows(self, connection: sqlite3.Connection, change: int) -> None:
+        """Keep count of the records that are in no segment, within the transaction that changes it."""
+        connection.execute("UPDATE settings SET value = CAST(value AS INTEGER) + ? WHERE name = 'hot_rows'", (change,))
+
     def count_after(self, sequence: int) -> int:
         """Return about how many records came after a sequence: whole segments and blocks are counted."""
         (count,) = self.connection.execute(
             "SELECT (SELECT coalesce(sum(row_count), 0) FROM segments WHERE replaced_at IS NULL AND last_sequence > ?)"
-            " + (SELECT coalesce(sum(row_count), 0) FROM hot WHERE sequence > max(?, (SELECT CAST(value AS INTEGER)"
-            " FROM settings WHERE name = 'sealed_through')))",
+            " + (SELECT coalesce(sum(row_count), 0) FROM hot INDEXED BY hot_by_sequence WHERE sequence > max(?,"
+            " (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'sealed_through')))",
             (sequence, sequence),
         ).fetchone()
         return int(count)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archive.known import forget
-from archive.sealing import clear, hot_size, merge, seal, sweep
+from archive.sealing import clear, hot_rows, merge, seal, sweep
 from archive.store import Archive
 from measurement.errors import HaidangError
 
@@ -48,7 +48,7 @@ class Keeper:
         return False
 
     def _seal(self, monotonic: float) -> bool:
-        rows, _ = hot_size(self._archive)
+        rows = hot_rows(self._archive)
         is_due = rows >= SEAL_ROWS or (rows > 0 and monotonic - self._sealed_at >= self._seal_every_s)
         if not is_due:
             return False

@@ -19,7 +19,7 @@ import polars as pl
 from archive import layout
 from archive.journal import Incoming, Journal, Receipt
 from archive.placing import Placer
-from archive.sealing import hot_size
+from archive.sealing import hot_rows
 from archive.store import Archive
 from collector import tables
 from collector.access import Access
@@ -110,7 +110,7 @@ class Service:
         """Return hot rows and free bytes, looked up at most once a second."""
         at, rows, free = self._stored
         if self.monotonic() - at > 1 or free == 0:
-            rows, _ = hot_size(self.archive)
+            rows = hot_rows(self.archive)
             free = shutil.disk_usage(self.archive.path).free
             self._stored = (self.monotonic(), rows, free)
         return rows, free
