@@ -97,10 +97,13 @@ class Link:
         self._source_port, self._identifier = rng.randrange(33_000, 61_000), rng.randrange(1 << 16)
         self._sequence = rng.randrange(1 << 31)
         self._sent: dict[int, float] = {}
+        self._errors6: tuple[Any, ...] = ()
         self._writer: Any = None
         # Ask the kernel first: scapy's own complaint would be a stack of frames.
         socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
         self._scapy = _scapy()
+        v6 = self._scapy.inet6
+        self._errors6 = (v6.ICMPv6TimeExceeded, v6.ICMPv6DestUnreach, v6.ICMPv6PacketTooBig)
         self._socket = self._open()
         self._writer = self._open_pcap(pcap)
 
@@ -184,7 +187,8 @@ class Link:
         ip = packet.getlayer(inet.IP if self.ip_version == 4 else inet6.IPv6)
         if ip is None:
             return None
-        error = ip.getlayer(inet.ICMP) if self.ip_version == 4 else ip.getlayer(inet6._ICMPv6Error)
+        errors = (inet.ICMP,) if self.ip_version == 4 else self._errors6
+        error = next((found for kind in errors if (found := ip.getlayer(kind)) is not None), None)
         quoted = None if error is None else error.getlayer(inet.IPerror if self.ip_version == 4 else inet6.IPerror6)
         if quoted is not None:
             return self._read_error(packet, ip, error, quoted)

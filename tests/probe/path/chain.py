@@ -13,8 +13,11 @@ from dataclasses import dataclass
 import pytest
 
 LINKS = ("10.64.1", "100.64.7", "203.113.2", "198.51.100")
-"""Access, the operator's core, its edge, and beyond: /24 each, .1 towards the probe, .2 towards the host."""
+LINKS6 = ("fd64:0:1:1", "2001:ee0:1:7", "2001:ee0:2:2", "2405:4800:9:1")
+"""Access, the operator's core, its edge, and beyond: /24 and /64 each, .1 towards the probe, .2 towards the host."""
 
+SYSCTLS = ("net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0", "net.ipv6.conf.all.forwarding=1")
+SYSCTLS += ("net.ipv6.icmp.ratelimit=0",)
 _chains = itertools.count()
 
 
@@ -24,6 +27,7 @@ class Chain:
 
     names: tuple[str, ...]
     host: str
+    host6: str
 
     def run(self, name: str, *command: str) -> str:
         """Run a command in a namespace."""
@@ -76,25 +80,26 @@ def chain(*, narrow_mtu: int | None = None) -> Iterator[Chain]:
         for name in names:
             run("ip", "netns", "add", name)
             run("ip", "-n", name, "link", "set", "lo", "up")
-            run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0")
+            run("ip", "netns", "exec", name, "sysctl", "-qw", *SYSCTLS)
         for index, net in enumerate(LINKS):
-            _join(names, index, net)
+            _join(names, index, net, LINKS6[index])
         for index, name in enumerate(names):
             _route(name, index)
         if narrow_mtu is not None:
             for name, device in ((names[-2], f"r{len(LINKS) - 1}"), (names[-1], f"l{len(LINKS) - 1}")):
                 run("ip", "-n", name, "link", "set", device, "mtu", str(narrow_mtu))
-        yield Chain(names, f"{LINKS[-1]}.2")
+        yield Chain(names, f"{LINKS[-1]}.2", f"{LINKS6[-1]}::2")
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def _join(names: tuple[str, ...], index: int, net: str) -> None:
+def _join(names: tuple[str, ...], index: int, net: str, net6: str) -> None:
     near, far = names[index], names[index + 1]
     run("ip", "-n", near, "link", "add", f"r{index}", "type", "veth", "peer", "name", f"l{index}", "netns", far)
-    for name, device, address in ((near, f"r{index}", f"{net}.1/24"), (far, f"l{index}", f"{net}.2/24")):
-        run("ip", "-n", name, "addr", "add", address, "dev", device)
+    for name, device, last in ((near, f"r{index}", 1), (far, f"l{index}", 2)):
+        run("ip", "-n", name, "addr", "add", f"{net}.{last}/24", "dev", device)
+        run("ip", "-n", name, "addr", "add", f"{net6}::{last}/64", "dev", device, "nodad")
         run("ip", "-n", name, "link", "set", device, "up")
 
 
@@ -102,5 +107,7 @@ def _route(name: str, index: int) -> None:
     for other, net in enumerate(LINKS):
         if other > index:
             run("ip", "-n", name, "route", "add", f"{net}.0/24", "via", f"{LINKS[index]}.2")
+            run("ip", "-n", name, "route", "add", f"{LINKS6[other]}::/64", "via", f"{LINKS6[index]}::2")
         elif other < index - 1:
             run("ip", "-n", name, "route", "add", f"{net}.0/24", "via", f"{LINKS[index - 1]}.1")
+            run("ip", "-n", name, "route", "add", f"{LINKS6[other]}::/64", "via", f"{LINKS6[index - 1]}::1")

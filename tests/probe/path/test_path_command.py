@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.path.chain import Chain, chain
+from tests.probe.path.chain import LINKS6, Chain, chain
 
 PROGRAM = str(Path(sys.executable).with_name("haidang-probe"))
 
@@ -31,6 +31,17 @@ def test_every_hop_of_a_known_path_is_found(path: Chain, method: str) -> None:
     assert found["is_reached"] is True
     assert found["mtu_bytes"] == 1400
     assert found["findings"] == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("method", ["icmp", "udp", "tcp"])
+def test_every_hop_of_a_known_path_is_found_over_ipv6(path: Chain, method: str) -> None:
+    words = ["path", path.host6, "--json", "--probes", "5", "--method", method]
+    found = json.loads(path.run(path.probe, PROGRAM, *words))
+    assert [hop["address"] for hop in found["hops"]] == [f"{net}::2" for net in LINKS6]
+    assert [hop["segment"] for hop in found["hops"]] == ["access", "operator", "operator", "beyond"]
+    assert all(hop["loss_ratio"] == 0 for hop in found["hops"])
+    assert found["mtu_bytes"] == 1400
 
 
 @pytest.mark.root
