@@ -20,7 +20,7 @@ class Finding(NamedTuple):
 
 FINDINGS: tuple[Finding, ...] = (
     Finding(
-        "compliance", ("kind", "area", "operator", "technology", "kpi", "limit", "value", "interval", "verdict"), 60,
+        "compliance", ("kind", "area", "operator", "technology", "kpi", "limit", "value", "interval", "verdict"), 45,
         "haidang-analysis compliance",
     ),
     Finding(
@@ -32,22 +32,26 @@ FINDINGS: tuple[Finding, ...] = (
         "haidang-analysis coverage",
     ),
     Finding(
-        "participation", ("key", "users_count", "users_target", "samples_count", "samples_target"), 40,
+        "participation", ("key", "users_count", "users_target", "samples_count", "samples_target"), 30,
         "haidang-analysis participation",
     ),
     Finding(
         "sites",
-        ("probe_id", "organisation", "area", "operator", "availability", "outages_count", "longest_outage_s",
+        ("probe_id", "organisation", "operator", "availability", "outages_count", "longest_outage_s",
          "is_connected", "downlink_median_bps"),
-        60, "haidang-analysis sites",
+        40, "haidang-analysis sites",
     ),
     Finding(
-        "plan", ("rank", "name", "operator", "technology", "hour", "tests", "minutes", "reason"), 20,
+        "plan", ("rank", "name", "operator", "technology", "hour", "tests", "minutes", "reason"), 12,
         "haidang-analysis plan",
     ),
 )  # fmt: skip
 
-BY_TABLE = {finding.table: finding for finding in FINDINGS}
+WIDTHS = {
+    "kind": 1.5, "area": 1.6, "kpi": 2.2, "interval": 1.5, "verdict": 1.4, "organisation": 2, "probe_id": 1.8,
+    "operator": 1.4, "key": 3, "hours": 1.6, "name": 1.6, "reason": 6,
+}  # fmt: skip
+"""Shares of the width that columns of words take on paper; 1 for the others."""
 
 SCALED = {
     "area_ratings": ("value", "low", "high"),

@@ -26,6 +26,24 @@
     return haidang.sortable(t("area.caption", { technology: haidang.technology(technology), period: haidang.period(period) }), columns, kpis);
   }
 
+  /* Why a score is what it is: the score of each KPI behind it, the weakest first. */
+  function why(ratings, technology, period) {
+    const site = haidang.site();
+    const parts = ratings.filter((row) => row.kpi !== "score" && row.statistic === "score" && row.value !== null && row.technology === technology && row.period === period);
+    const operators = site.words.operator.filter((word) => parts.some((row) => row.operator === word));
+    if (!operators.length) return null;
+    const scale = haidang.kpiOf("score");
+    const kpis = site.kpis.filter((kpi) => parts.some((row) => row.kpi === kpi.id));
+    const cell = (row) => {
+      if (!row) return "–";
+      const group = haidang.classOf(scale, technology, row.value);
+      return el("span", { class: "measure" }, el("span", { class: "now" }, haidang.num(row.value)), el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: `fill class-${group}`, style: { width: `${Math.max(0, Math.min(100, row.value))}%` } })));
+    };
+    const columns = [{ key: "kpi", label: t("kpi.label"), isHeading: true, cell: (kpi) => haidang.title(kpi) },
+      ...operators.map((operator) => ({ key: operator, label: haidang.operator(operator), number: true, value: (kpi) => parts.find((row) => row.kpi === kpi.id && row.operator === operator)?.value ?? null, cell: (kpi) => cell(parts.find((row) => row.kpi === kpi.id && row.operator === operator)) }))];
+    return section(t("area.why"), el("p", { class: "hint" }, t("area.why.hint")), haidang.sortable(t("area.why.caption"), columns, kpis, { sortBy: operators[0], descending: false }));
+  }
+
   function groupsOf(rows, technology, kpi, make) {
     const site = haidang.site();
     const kept = rows.filter((row) => row.kpi === kpi && row.technology === technology);
@@ -100,7 +118,7 @@
     const data = await load(name);
     const ratings = data.area_ratings ? haidang.table(data.area_ratings).rows() : [];
     const draw = () => content.replaceChildren(intro, pickers(data, ratings, draw),
-      section(t("area.figures"), ratings.length ? figuresTable(ratings, chosen.technology, site.words.period[0]) : haidang.notComputed("haidang-analysis rate")), ...plots(data, ratings));
+      section(t("area.figures"), ratings.length ? figuresTable(ratings, chosen.technology, site.words.period[0]) : haidang.notComputed("haidang-analysis rate")), why(ratings, chosen.technology, site.words.period[0]) || "", ...plots(data, ratings));
     draw();
     document.documentElement.dataset.ready = "1";
   }

@@ -143,7 +143,8 @@
         const row = rows.get(index);
         if (state.theme !== "areas") return { colour: land, opacity: 0.9, isThin: false };
         if (!haidang.isRated(row)) return { colour: site.no_data, opacity: 0.18, isThin: true };
-        return { colour: site.colours[haidang.classOf(kpi(), state.technology, row.value)], opacity: 0.78, isThin: false };
+        const opacity = row.status === "provisional" ? 0.5 : 0.82; // less evidence, less colour
+        return { colour: site.colours[haidang.classOf(kpi(), state.technology, row.value)], opacity, isThin: false };
       }, state.area);
       drawLegend();
       haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state, state.kpi), previousPeriod, go };

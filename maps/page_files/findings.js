@@ -48,7 +48,7 @@
   /* The columns of a finding that its rows have, as a sortable table. */
   function findingTable(name, packed, rows, options = {}) {
     const finding = haidang.site().findings.find((each) => each.table === name);
-    const held = (column) => column in packed.columns || (column === "interval" && "low" in packed.columns) || (column === "reason" && "reason_en" in packed.columns);
+    const held = (column) => (packed.columns[column] || []).some((value) => value !== null) || (column === "interval" && "low" in packed.columns) || (column === "reason" && "reason_en" in packed.columns);
     const numeric = (column) => column === "interval" || (packed.columns[column] || []).some((value) => typeof value === "number");
     const columns = finding.columns.filter(held).map((column, index) => ({
       key: column, label: t(`column.${column}`), number: numeric(column), isHeading: index === 0,

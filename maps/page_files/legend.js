@@ -27,7 +27,7 @@
     node.replaceChildren(
       el("h2", {}, `${haidang.title(kpi)}${kpi.unit ? ` (${kpi.unit})` : ""}`),
       el("ul", {}, rows),
-      ...(theme === "hexagons" ? [el("p", {}, t("legend.opacity"))] : []),
+      ...(theme === "hexagons" ? [el("p", {}, t("legend.opacity"))] : theme === "areas" ? [el("p", {}, t("legend.provisional"))] : []),
     );
   }
 

@@ -28,7 +28,7 @@
   /* Whose rows are asked for: a finding about every operator or technology concerns each. */
   function concerns(row, state) {
     const all = haidang.site().all;
-    return ["operator", "technology"].every((name) => state[name] === all || row[name] === all || row[name] === state[name]);
+    return ["operator", "technology"].every((name) => state[name] === all || row[name] === all || String(row[name]).split(",").includes(state[name]));
   }
 
   function symbol(name, at, text) {

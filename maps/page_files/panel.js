@@ -23,7 +23,7 @@
     return el("span", { class: "measure" },
       el("span", { class: "now" }, kpi.id === "score" ? haidang.badge(grade, haidang.site().grades.indexOf(grade)) : null, " ", haidang.figure(kpi, row.value)),
       kpi.unit === "dBm" || kpi.unit === "dB" ? null : bar(kpi, tech, row, top),
-      el("span", { class: "interval" }, haidang.range(kpi, row.low, row.high)));
+      el("span", { class: "interval" }, haidang.range(kpi, row.low, row.high), row.status === "provisional" ? ` · ${t("status.provisional").toLowerCase()}` : ""));
   }
 
   function cards(rated, all, samples) {

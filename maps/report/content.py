@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from analysis.results import ALL
+from analysis.results import ALL, WHOLE
 from maps import language
 from maps.findings import FINDINGS, connected, whole
 from maps.picture import operator_of, technology_of
@@ -192,10 +192,13 @@ def _stations(source: Source, selection: Selection, code: str) -> list[list[str]
     frame = source.tables.get("bts_ratings")
     if frame is None:
         return None
+    # Stations are few tests each: where a month is too short to rate them, the whole period speaks.
+    period = selection.period if frame.filter(pl.col("period") == selection.period).height else WHOLE
     scored = frame.filter(
         (pl.col("kpi") == "score")
         & (pl.col("statistic") == "score")
-        & (pl.col("period") == selection.period)
+        & (pl.col("period") == period)
+        & (pl.col("technology") != ALL)
         & (pl.col("status") != "insufficient")
         & pl.col("value").is_not_null()
     )
@@ -203,7 +206,7 @@ def _stations(source: Source, selection: Selection, code: str) -> list[list[str]
     own = {station.id: station for station in source.stations}
     return [
         [
-            row["base_station"],
+            (own[row["base_station"]].name if row["base_station"] in own else None) or row["base_station"],
             own[row["base_station"]].operator if row["base_station"] in own else operator_of(code, row["operator"]),
             technology_of(code, row["technology"]),
             f"{row['grade'] or ''} {language.number(code, row['value'])}".strip(),

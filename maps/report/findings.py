@@ -10,7 +10,7 @@ import polars as pl
 
 from analysis.results import ALL
 from maps import language
-from maps.findings import Finding, worth_reading
+from maps.findings import WIDTHS, Finding, worth_reading
 from measurement.kpi import BY_ID
 
 Row = dict[str, Any]
@@ -24,9 +24,14 @@ def table(frame: pl.DataFrame, finding: Finding, code: str, names: dict[str, str
         *(["interval"] if "low" in rows.columns else []),
         *(["reason"] if "reason_en" in rows.columns else []),
     }
-    chosen = [column for column in finding.columns if column in held]
+    chosen = [
+        column
+        for column in finding.columns
+        if column in held and (column not in rows.columns or rows[column].null_count() < rows.height)
+    ]
     texts = language.texts(code)
     return {
+        "widths": [WIDTHS.get(column, 1.0) for column in chosen],
         "heads": [texts[f"column.{column}"] for column in chosen],
         "numeric": [column in rows.columns and rows[column].dtype.is_numeric() for column in chosen],
         "rows": [
