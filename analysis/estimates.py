@@ -105,8 +105,8 @@ def percentile(mixed: Mixed, centres: Floats, probability: float) -> tuple[Estim
     influence = share_influence(mixed, code)
     low, high, effective = effective_ranks(probability, variance(influence), mixed.kish, mixed.worth)
     need = MINIMUM_COUNT if probability == 0.5 else MINIMUM_COUNT_TAIL
-    known = (mixed.rows_count >= need) & (effective * mixed.worth >= MINIMUM_COUNT - 1e-6)
-    value = np.where(mixed.rows_count >= (1 if probability == 0.5 else need), centres[code], np.nan)
+    known = (mixed.rows_count >= need - 1e-3) & (effective * mixed.worth >= MINIMUM_COUNT - 1e-6)
+    value = np.where(mixed.rows_count >= (0 if probability == 0.5 else need), centres[code], np.nan)
     ends = [np.where(known, centres[code_at(mixed, np.nan_to_num(p, nan=0.5))], np.nan) for p in (low, high)]
     return Estimate(value, ends[0], ends[1], effective), influence
 

@@ -127,7 +127,7 @@ class _Sheet:
                     "effective_count": estimate.effective_count,
                     "samples_count": counts.samples.astype(np.int64),
                     "devices_count": counts.devices.astype(np.int64),
-                    "rows_count": rows_count.astype(np.int64),
+                    "rows_count": np.rint(rows_count).astype(np.int64),
                     "days_count": counts.days.astype(np.int64),
                     "is_simulated": self.simulated[index] > 0,
                     "error": np.full(len(index), np.nan) if error is None else error,

@@ -22,7 +22,7 @@ BASE_COLUMNS = (
     "position_longitude_deg", "position_latitude_deg", "position_accuracy_m", "position_is_mock",
     "network_operator", "network_mcc", "network_mnc", "network_is_roaming", "network_technology",
     "base_station_id",
-    "radio_anchor_rsrp_dbm", "radio_anchor_rsrq_db", "radio_anchor_sinr_db",
+    "radio_anchor_cell_id", "radio_nr_cell_id", "radio_anchor_rsrp_dbm", "radio_anchor_rsrq_db", "radio_anchor_sinr_db",
     "radio_nr_rsrp_dbm", "radio_nr_rsrq_db", "radio_nr_sinr_db",
     *(kpi.column for kpi in KPIS if kpi.column and not kpi.column.startswith("radio_")),
 )  # fmt: skip
@@ -46,6 +46,13 @@ def _technology() -> pl.Expr:
     known = pl.col("network_technology").replace_strict(classes, default=None, return_dtype=pl.String)
     lost = (pl.col("outcome_failure") == "no_service").fill_null(False)
     return pl.coalesce(known, pl.when(lost).then(pl.lit(BASIC)))
+
+
+def _station() -> pl.Expr:
+    """Return the registry's base station; where it knows none, the cell that served: `cell-<PLMN>-<ECI or NCI>`."""
+    cell = pl.coalesce(pl.when(_FIVE_G).then(pl.col("radio_nr_cell_id")), "radio_anchor_cell_id")
+    plmn = (pl.col("network_mcc") + pl.col("network_mnc")).fill_null("unknown")
+    return pl.coalesce("base_station_id", pl.format("cell-{}-{}", plmn, cell))
 
 
 def _leg(name: str) -> pl.Expr:
@@ -106,17 +113,20 @@ def observe(frame: pl.DataFrame, layers: Sequence[str], zone: str, thresholds: T
 
     Returns
     -------
-    One row a record: identity, place, operator, technology (class), hour (local), and one column a KPI, by its id.
+    One row a record: identity, place, operator, technology (class), base_station, hour (local), and one
+    column a KPI, by its id.
     """
     named = frame.with_columns(_operator().alias("operator"), _technology().alias("technology"))
     hour = pl.col("started_at").dt.convert_time_zone(zone).dt.hour().alias("hour")
     kept = (
         "probe_id", "organisation", "mode", "campaign", "started_at", "is_simulated", "flags", "h3_cell",
         "outcome_failure", "device_limited_by", "position_longitude_deg", "position_latitude_deg",
-        "position_accuracy_m", "position_is_mock", "network_is_roaming", "operator", "technology", "base_station_id",
+        "position_accuracy_m", "position_is_mock", "network_is_roaming", "operator", "technology",
     )  # fmt: skip
     values = (value.cast(pl.Float64).alias(kpi) for kpi, value in _kpis(thresholds).items())
-    return named.select(*kept, hour, *(area_column(layer) for layer in layers), *values)
+    return named.select(
+        *kept, _station().alias("base_station"), hour, *(area_column(layer) for layer in layers), *values
+    )
 
 
 class DayRecords(NamedTuple):

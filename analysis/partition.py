@@ -129,7 +129,7 @@ def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int
         pl.lit(day, pl.UInt16).alias("day"),
         pl.Series("device", (_hashes(seen["probe_id"]).to_numpy() >> np.uint64(32)).astype(np.uint32)),
         pl.Series("operator", _hashes(seen["operator"])),
-        pl.Series("station", _hashes(seen["base_station_id"])),
+        pl.Series("station", _hashes(seen["base_station"])),
         pl.Series("technology", _indices(seen["technology"], MOBILE, pl.UInt8, 255)),
     )
     inside = coded.filter(marked[rules.AREA]["reason"] == rules.KEPT)
@@ -152,5 +152,5 @@ def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int
         _devices(area_rows),
         _devices(station_rows),
         _named(seen["operator"]),
-        _named(matched["base_station_id"]),
+        _named(matched["base_station"]),
     )

@@ -25,6 +25,7 @@ from analysis.thresholds import Thresholds
 from archive.layout import DEFAULT_TIME_ZONE
 from archive.store import Archive
 from measurement.columns import area_column
+from measurement.radio import operator_of
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -180,6 +181,7 @@ def rate_areas(
     done = iter(range(1, len(plans) + 1))
     judged = each(pool, judge_units, [plan[-1] for plan in plans], lambda: progress("areas", next(done), len(plans)))
     operators = dict(enumerate([*ready.operators, ALL]))
+    alone = len(ready.operators) == 1  # then its rows are those of all operators together, too
     frames = [
         _named(frame, task, areas, periods, "area").with_columns(
             pl.lit(layer).alias("layer"), pl.col("operator").replace_strict(operators, return_dtype=pl.String)
@@ -189,8 +191,17 @@ def rate_areas(
     ]
     if not frames:
         return pl.DataFrame(schema=results.schema("area_ratings"))
-    finished = _finish(pl.concat(frames), ("layer", "operator", "technology", "period"), thresholds, "area")
+    whole = pl.concat(frames)
+    if alone:
+        whole = pl.concat((whole, whole.with_columns(pl.lit(ALL).alias("operator"))))
+    finished = _finish(whole, ("layer", "operator", "technology", "period"), thresholds, "area")
     return _sorted("area_ratings", finished)
+
+
+def _owner(station: str) -> str:
+    """Return the operator of a cell that is in no registry, by the PLMN in its name; * where nobody knows."""
+    plmn = station.split("-")[1] if station.startswith("cell-") else ""
+    return operator_of(plmn[:3], plmn[3:]) or ALL
 
 
 def rate_base_stations(
@@ -213,8 +224,9 @@ def rate_base_stations(
     ]
     if not frames:
         return pl.DataFrame(schema=results.schema("bts_ratings"))
+    names = owners | {station: _owner(station) for station in stations if station not in owners}
     frame = pl.concat(frames).with_columns(
-        pl.col("base_station").replace_strict(owners, default=ALL, return_dtype=pl.String).alias("operator")
+        pl.col("base_station").replace_strict(names, return_dtype=pl.String).alias("operator")
     )
     finished = _finish(frame, ("operator", "technology", "period"), thresholds, "base_station")
     return _sorted("bts_ratings", finished)

@@ -55,8 +55,8 @@ RULES: tuple[Rule, ...] = (
          pl.col("position_accuracy_m") > ACCURACY_AREA_M),
     Rule("position-inaccurate-50m", frozenset((BASE_STATION, GRID)), "docs/rating.md, cleaning: 50 m for these", "D",
          pl.col("position_accuracy_m") > ACCURACY_PLACE_M),
-    Rule("no-base-station", frozenset((BASE_STATION,)), "docs/rating.md, cleaning: not in the registry", "D",
-         pl.col("base_station_id").is_null()),
+    Rule("no-base-station", frozenset((BASE_STATION,)), "docs/rating.md, cleaning: neither registry nor cell id", "D",
+         pl.col("base_station").is_null()),
 )  # fmt: skip
 
 
