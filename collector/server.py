@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import msgspec
@@ -102,9 +103,6 @@ def run(options: Options) -> None:
     host, port = listener.getsockname()[:2]
     scheme = "https" if options.tls_certificate else "http"
     shown = f"[{host}]" if ":" in host else host
-    print(
-        f"haidang-collector: serving {scheme}://{shown}:{port}/v1/ from {options.folder}", file=sys.stderr, flush=True
-    )
     # Records are made and dropped by the hundred thousand; what is here now stays for ever.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -119,11 +117,20 @@ def run(options: Options) -> None:
         ssl_certfile=options.tls_certificate,
         ssl_keyfile=options.tls_key,
     )
-    # uvicorn raises the signal again once it has shut down in order; that must not make a failure of it.
+    server = uvicorn.Server(config)
+
+    def end(_: int, __: FrameType | None) -> None:
+        server.should_exit = True
+
+    # Before uvicorn has its own handlers a signal must not be lost; and it raises the signal again once it has shut
+    # down in order, which must not make a failure of it.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)
+    print(
+        f"haidang-collector: serving {scheme}://{shown}:{port}/v1/ from {options.folder}", file=sys.stderr, flush=True
+    )
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         for process in helpers:
             process.terminate()
