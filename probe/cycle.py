@@ -146,6 +146,7 @@ class _Run:
 
     def _reach(self) -> None:
         """Find the peer and ask what it is; methods of other people need no peer of ours."""
+        self.target = methods.find(self.cycle.method, self.target, self.cycle.plan.timeout_s)
         started = self.clocks.monotonic()
         self.target = resolve(self.target)
         resolve_ms = (self.clocks.monotonic() - started) * 1000

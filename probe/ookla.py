@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from measurement.vocabulary import Failure, Operation, StopReason, ThroughputMethod
 from probe.failures import NetworkFailure, as_network_failure
-from probe.target import Target
+from probe.target import Target, parse
 from probe.throughput.foreign import Transfer, as_result, attended
 from probe.throughput.plan import Direction, Listener, Measured, Plan
 
@@ -43,6 +43,10 @@ class _Deadline:
 
     def isSet(self) -> bool:  # noqa: N802 the library's name
         return time.monotonic() > self.at
+
+
+_chosen: dict[str, tuple[Any, _Deadline]] = {}
+"""Sessions by the server that speedtest.net's list gave; as many as there are servers near."""
 
 
 @functools.cache
@@ -96,6 +100,31 @@ def download_sizes(budget: int | None, count: int) -> list[int]:
     return kept or [DOWNLOAD_SIZES[0]]
 
 
+def server(target: Target, timeout_s: float) -> Target:
+    """Return the server that speedtest.net's list names as the nearest; a Mini server is its own.
+
+    Raises
+    ------
+    NetworkFailure
+        Where the list cannot be had.
+    """
+    if target.host not in PUBLIC_HOSTS:
+        return target
+    library = _library()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            session = _session(target.url, True, timeout_s, int(time.monotonic() / REMEMBERED_S))
+    except library.SpeedtestException as error:
+        raise _failure(error) from None
+    except OSError as error:
+        raise as_network_failure(error, Operation.CONNECT) from None
+    best = urlsplit(str(session[0].best["url"]))
+    found = parse(f"{best.scheme}://{best.netloc}", target.authority)
+    _chosen[found.url] = session
+    return found
+
+
 def measure(direction: Direction, target: Target, plan: Plan, listener: Listener) -> Measured:
     """Measure one direction; never longer than the plan's time and its timeouts."""
     try:
@@ -110,12 +139,14 @@ def measure(direction: Direction, target: Target, plan: Plan, listener: Listener
 
 def _measure(direction: Direction, target: Target, plan: Plan) -> Measured:
     library = _library()
-    is_public = target.host in PUBLIC_HOSTS
     try:
+        target = server(target, plan.timeout_s)
         minute = int(time.monotonic() / REMEMBERED_S)
-        session, deadline = _session(target.url, is_public, plan.timeout_s, minute)
+        session, deadline = _chosen.get(target.url) or _session(target.url, False, plan.timeout_s, minute)
         deadline.at = time.monotonic() + plan.duration_s + plan.timeout_s
         transfer = _transfer(session, direction, plan)
+    except NetworkFailure as failure:
+        return Measured(None, failure)
     except library.SpeedtestException as error:
         return Measured(None, _failure(error))
     result = as_result(ThroughputMethod.OOKLA, transfer, StopReason.TIME)

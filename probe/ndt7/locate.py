@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.client
 import time
+from collections import OrderedDict
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import msgspec
 from measurement.errors import ConfigError
 from measurement.vocabulary import Failure, Operation
 from probe.failures import NetworkFailure, as_network_failure
+from probe.ndt7.spec import DOWNLOAD_PATH, UPLOAD_PATH
 from probe.target import Target, parse
 from probe.throughput.connect import tls_context
 from probe.version import AGENT
@@ -20,6 +22,9 @@ from probe.version import AGENT
 HOST = "locate.measurementlab.net"
 NEAREST_PATH = "/v2/nearest/ndt/ndt7"
 ANSWER_MOST_BYTES = 262_144
+PATHS = (DOWNLOAD_PATH, UPLOAD_PATH)
+_HTTP = {"ws": "http", "wss": "https"}
+REMEMBERED_COUNT = 8
 REMEMBERED_S = 60
 """Both directions of a test go to the same server; Locate limits how often one asks, and a token soon ends."""
 
@@ -51,8 +56,11 @@ def is_locate(target: Target) -> bool:
     return target.host == HOST or target.path.startswith("/v2/nearest")
 
 
-def service(target: Target, path: str, timeout_s: float) -> Service:
-    """Return the server for a subtest: the target itself, or the nearest one by Locate.
+_queries: OrderedDict[str, dict[str, str]] = OrderedDict()
+
+
+def server(target: Target, timeout_s: float) -> Target:
+    """Return the server to test against: the target itself, or the nearest by Locate where the target is a Locate.
 
     Raises
     ------
@@ -60,24 +68,41 @@ def service(target: Target, path: str, timeout_s: float) -> Service:
         Where Locate does not answer, or M-Lab has no capacity (`server_busy`).
     """
     if not is_locate(target):
-        return Service(target, "")
-    results = nearest(target, timeout_s, int(time.monotonic() / REMEMBERED_S))
-    schemes = ("wss", "ws") if target.is_tls else ("ws", "wss")
-    for result in results:
-        for scheme in schemes:
-            url = result.urls.get(f"{scheme}://{path}")
-            if url is not None and (found := _service(url, path, target.authority)) is not None:
+        return target
+    for result in nearest(target, timeout_s, int(time.monotonic() / REMEMBERED_S)):
+        for scheme in ("wss", "ws") if target.is_tls else ("ws", "wss"):
+            urls = {path: result.urls.get(f"{scheme}://{path}", "") for path in PATHS}
+            found = _server(urls, target.authority)
+            if found is not None:
+                _queries[found.url] = {path: urlsplit(url).query for path, url in urls.items()}
+                while len(_queries) > REMEMBERED_COUNT:
+                    _queries.popitem(last=False)
                 return found
     raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.RESOLVE, "Locate names no server for this test.")
 
 
-def _service(url: str, path: str, authority: str | None) -> Service | None:
-    parts = urlsplit(url)
-    if parts.path != path or parts.scheme not in ("ws", "wss"):
+def service(target: Target, path: str, timeout_s: float) -> Service:
+    """Return the server of a subtest with the query that Locate gave for it.
+
+    Raises
+    ------
+    NetworkFailure
+        As `server`.
+    """
+    found = server(target, timeout_s)
+    return Service(found, _queries.get(found.url, {}).get(path, ""))
+
+
+def _server(urls: dict[str, str], authority: str | None) -> Target | None:
+    """Return the one server that both URLs name; `None` where they are none of ndt7's."""
+    parts = {path: urlsplit(url) for path, url in urls.items()}
+    if any(part.path != path or part.scheme not in ("ws", "wss") for path, part in parts.items()):
         return None
-    scheme = {"ws": "http", "wss": "https"}[parts.scheme]
+    if len({part.netloc for part in parts.values()}) != 1:
+        return None
+    part = parts[PATHS[0]]
     try:
-        return Service(parse(f"{scheme}://{parts.netloc}", authority), parts.query)
+        return parse(f"{_HTTP[part.scheme]}://{part.netloc}", authority)
     except ConfigError:
         return None
 

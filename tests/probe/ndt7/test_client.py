@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from measurement.vocabulary import Failure, Operation, StopReason
+from measurement.vocabulary import Failure, LatencyMethod, Operation, Status, StopReason
+from probe.cycle import Cycle, run_cycle
 from probe.ndt7 import client, locate
 from probe.ndt7.frames import Opcode, Reader, frame, head
 from probe.ndt7.handshake import accept
@@ -103,6 +104,20 @@ def test_locate_names_the_server_and_its_token_is_passed_on() -> None:
                 assert done.failure is None
                 assert done.result.goodput_bps > 1e6
     assert asked == ["GET /v2/nearest/ndt/ndt7 HTTP/1.1"]  # once for both directions
+
+
+def test_a_whole_cycle_meets_the_server_that_locate_names() -> None:
+    running = Peer(PeerSettings(host="127.0.0.1", port=0))
+    running.start()
+    with hostile(lambda sock, line: answer(sock, "200 OK", located(running.port))) as port:
+        record = run_cycle(
+            parse(f"http://127.0.0.1:{port}/v2/nearest/ndt/ndt7"),
+            Cycle(probe_id="p", method="ndt7", idle_s=0.2, plan=Plan(duration_s=0.5)),
+        )
+    running.stop(1)
+    assert record.outcome.status is Status.COMPLETE
+    assert record.latency.idle.method is LatencyMethod.STAMP  # only the named server reflects
+    assert record.throughput.uplink.goodput_bps > 1e6
 
 
 @pytest.mark.parametrize(

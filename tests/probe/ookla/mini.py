@@ -8,6 +8,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BYTES_PER_PIXEL = 2
 
+# What speedtest.net answers, shortened to what speedtest-cli reads.
+CONFIG = b"""<?xml version="1.0"?><settings>
+<client ip="192.0.2.1" lat="20.86" lon="106.68" isp="x" country="VN" isprating="0" rating="0"/>
+<server-config threadcount="4" ignoreids=""/>
+<download testlength="10" threadsperurl="4"/>
+<upload testlength="10" ratio="5" threads="2" maxchunkcount="50" mintestsize="0"/>
+</settings>"""
+SERVERS = b"""<?xml version="1.0"?><settings><servers>
+<server url="http://127.0.0.1:%d/speedtest/upload.php" lat="20.86" lon="106.68" name="Hai Phong" country="Vietnam"
+ cc="VN" sponsor="x" id="1" host="127.0.0.1:8080"/>
+</servers></settings>"""
+
 
 class Mini(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -16,7 +28,12 @@ class Mini(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
         picture = re.fullmatch(r"/speedtest/random(\d+)x\1\.jpg", path)
-        if path == "/":
+        port = self.server.server_address[1]
+        if path == "/speedtest-config.php":
+            self.give(CONFIG)
+        elif path.startswith("/speedtest-servers"):
+            self.give(SERVERS % port)
+        elif path == "/":
             self.give(self.page)
         elif path == "/speedtest/latency.txt":
             self.give(b"test=test\n")

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from measurement.vocabulary import Confidence, Failure, StopReason, ThroughputMethod
+from measurement.vocabulary import Confidence, Failure, LatencyMethod, Status, StopReason, ThroughputMethod
 from probe import ookla
+from probe.cycle import Cycle, run_cycle
 from probe.target import parse, resolve
 from probe.throughput.plan import Direction, Measured, Plan, Progress
 from tests.probe.ookla.mini import mini
@@ -59,6 +60,29 @@ def test_a_page_that_is_no_mini_server() -> None:
 def test_nobody_listens() -> None:
     done = measured("http://127.0.0.1:9", Direction.DOWNLINK)
     assert (done.result, done.failure.failure) == (None, Failure.CONNECTION_REFUSED)
+
+
+def test_speedtest_nets_list_names_the_server_and_the_whole_cycle_meets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real library, with www.speedtest.net led to this machine."""
+    import speedtest
+
+    real = speedtest.build_request
+
+    def led(url: str, *rest: object, **more: object) -> object:
+        public = "://www.speedtest.net"
+        return real(url.replace(public, here) if url.startswith(public) else url, *rest, **more)
+
+    monkeypatch.setattr(speedtest, "build_request", led)
+    with mini() as here:
+        record = run_cycle(
+            parse("https://www.speedtest.net"),
+            Cycle(probe_id="p", method="ookla", idle_s=0.2, plan=Plan(duration_s=1.0, timeout_s=2.0)),
+        )
+    assert record.outcome.status is Status.COMPLETE
+    assert record.server.host == "127.0.0.1"
+    assert record.latency.idle.method is LatencyMethod.TCP
+    assert record.throughput.downlink.goodput_bps > 1e6
+    assert record.throughput.uplink.goodput_bps > 1e6
 
 
 def test_without_the_internet_the_public_service_is_a_failure_in_time() -> None:
