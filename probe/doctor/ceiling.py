@@ -23,7 +23,7 @@ from probe.throughput.plan import Direction, Plan
 
 ENOUGH_BPS = 1e9
 """5G peaks; below this the ceiling, not the network, may be what a test sees."""
-START_SECONDS = 20.0
+PRETEST_S = 0.5
 _COMMAND = "import sys; from probe.cli import main; sys.argv[0] = 'haidang-probe'; main()"
 
 
@@ -104,7 +104,7 @@ def _ceiling(subject: Subject, method: str, name: str, *, is_tls: bool) -> Findi
 
 
 def _rate(method: str, direction: Direction, target: Target, seconds: float) -> float:
-    plan = Plan(duration_s=seconds, pretest_s=0.5, is_thorough=True)
+    plan = Plan(duration_s=seconds + PRETEST_S, pretest_s=PRETEST_S, is_thorough=True)
     measured = methods.load(method)(direction, target, plan, lambda progress: None)
     if measured.failure is not None:
         raise measured.failure

@@ -41,6 +41,7 @@ def upload(connection: PeerConnection, request: Request) -> None:
     counter = peer.metrics.bytes.labels("uplink")
     started = told = arrived = time.monotonic()
     spent = 0
+    _tell(sock, received, 0)
     while received < length:
         try:
             count = sock.recv_into(scratch, min(PIECE_BYTES, length - received), flags)
