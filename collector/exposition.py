@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 
+from collector.certificate import expiry_s
 from collector.service import Service
 
 _SEGMENTS = "SELECT count(*), coalesce(sum(row_count), 0), coalesce(sum(byte_count), 0) FROM segments"
 _RATINGS = ("layer", "area", "operator", "technology")
 MOST_SERIES = 5_000
+WATCHED_RESULTS = ("area_ratings", "degraded", "holes")
+"""Tables whose age tells whether the analysis still runs."""
 
 
 def export(service: Service) -> None:
@@ -30,7 +33,10 @@ def export(service: Service) -> None:
     _probes(service)
     _sinks(service)
     service.window.export(service.now())
+    service.uptime.export()
     _results(service)
+    _holes(service)
+    _certificate(service)
 
 
 def _probes(service: Service) -> None:
@@ -76,3 +82,27 @@ def _results(service: Service) -> None:
         for row in degraded.head(MOST_SERIES).iter_rows(named=True):
             labels = {name: str(row[name]) for name in _RATINGS}
             service.metrics.put("haidang_area_degraded", float(row["severity"]), **labels)
+    for name in WATCHED_RESULTS:
+        written = service.result_written_at(name)
+        if written is not None:
+            service.metrics.put("haidang_result_timestamp_seconds", written, result=name)
+
+
+def _holes(service: Service) -> None:
+    names = ("haidang_coverage_holes", "haidang_coverage_hole_area_square_metres")
+    for name in names:
+        service.metrics.clear(name)
+    holes = service.result("holes")
+    if holes is None:
+        return
+    for (operator, technology), own in holes.group_by("operator", "technology"):
+        labels = {"operator": str(operator), "technology": str(technology)}
+        service.metrics.put(names[0], own.height, **labels)
+        service.metrics.put(names[1], 1e6 * float(own["area_km2"].sum()), **labels)
+
+
+def _certificate(service: Service) -> None:
+    path = service.certificate
+    expiry = None if path is None else expiry_s(path)
+    if expiry is not None:
+        service.metrics.put("haidang_certificate_expiry_timestamp_seconds", expiry)

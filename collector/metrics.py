@@ -35,6 +35,7 @@ class Metric(NamedTuple):
 
 
 AREA = ("layer", "area", "operator", "technology")
+LINE = ("organisation", "probe_id")
 
 METRICS: tuple[Metric, ...] = (
     Metric("haidang_records_received_total", Type.COUNTER, "Records found in requests that could be read."),
@@ -74,6 +75,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("haidang_area_last_sample_timestamp_seconds", Type.GAUGE, "Start of the newest test.", AREA, "seconds"),
     Metric("haidang_area_rating_score", Type.GAUGE, "Score 0 to 100 the analysis gave the newest period.", AREA),
     Metric("haidang_area_degraded", Type.GAUGE, "Severity of a degradation: 0 none, 1 minor, 2 major.", AREA),
+    Metric("haidang_station_tests_total", Type.COUNTER, "New tests that a base station of the registry served.", ("base_station",)),
+    Metric("haidang_line_last_test_timestamp_seconds", Type.GAUGE, "Start of the newest test of a fixed line.", LINE, "seconds"),
+    Metric("haidang_line_last_success_timestamp_seconds", Type.GAUGE, "Start of its newest test that came through.", LINE, "seconds"),
+    Metric("haidang_coverage_holes", Type.GAUGE, "Coverage holes the analysis last found.", ("operator", "technology")),
+    Metric("haidang_coverage_hole_area_square_metres", Type.GAUGE, "Their surface.", ("operator", "technology"), "square metres"),
+    Metric("haidang_result_timestamp_seconds", Type.GAUGE, "When the analysis last wrote a result table.", ("result",), "seconds"),
+    Metric("haidang_certificate_expiry_timestamp_seconds", Type.GAUGE, "When the collector's certificate expires.", (), "seconds"),
     Metric("haidang_area_series_dropped", Type.GAUGE, "Area series beyond the bound, not exported."),
 )  # fmt: skip
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}

@@ -37,6 +37,7 @@ class Options(NamedTuple):
     tls_certificate: Path | None
     tls_key: Path | None
     proxies: tuple[str, ...]
+    workers: int
     seal_every_s: float
     is_verbose: bool
 
@@ -65,7 +66,8 @@ def _service(options: Options) -> Service:
         for name, settings in deployment.sinks.items():
             sink.make(name, settings, options.folder).close()  # a wrong key is told here, not in a process of its own
             sink.register(archive, name)
-    service = Service(options.folder, deployment, options.site)
+    service = Service(options.folder, deployment, options.site, options.workers)
+    service.certificate = options.tls_certificate
     if options.token_file is not None:
         try:
             service.access.admit_file(options.token_file.read_text("utf-8"))

@@ -23,22 +23,24 @@ from archive.sealing import hot_rows
 from archive.store import Archive
 from collector import tables
 from collector.access import Access
-from collector.admission import Admission, Admitted
+from collector.admission import Admission
 from collector.config import Deployment
-from collector.intake import Batch
 from collector.limits import Limiter, Rate
 from collector.metrics import Metrics
 from collector.presence import Presence
 from collector.published import Participants
 from collector.replies import Problem
+from collector.settled import Settled
 from collector.ticket import Tickets, secret_of
+from collector.uptime import Uptime
 from collector.window import Window
+from collector.workers import Workers
 from measurement.errors import StorageError
 from measurement.geography import BaseStation, Layer, to_geojson
 from measurement.record import Record
 
 QUICK_BYTES = 64 << 10
-"""A body up to this size is read on the event loop; a larger one on a thread, so that others are served meanwhile."""
+"""A body up to this size is read on the event loop; a larger one by a worker, so that others are served meanwhile."""
 
 
 class Clocks(NamedTuple):
@@ -48,19 +50,16 @@ class Clocks(NamedTuple):
     monotonic: Callable[[], float] = time.monotonic
 
 
-class Settled(NamedTuple):
-    """A batch that was judged, placed and flagged, and waits for the journal."""
-
-    batch: Batch
-    admitted: list[Admitted]
-    incoming: Incoming
-
-
 class Service:
     """One collector."""
 
     def __init__(
-        self, folder: Path, deployment: Deployment, site: Path | None = None, clocks: Clocks | None = None
+        self,
+        folder: Path,
+        deployment: Deployment,
+        site: Path | None = None,
+        workers: int = 0,
+        clocks: Clocks | None = None,
     ) -> None:
         """Open the archive in `folder`, whose deployment must have been installed, and start the journal."""
         clocks = clocks or Clocks()
@@ -68,6 +67,7 @@ class Service:
         self.deployment = deployment
         self.limits = deployment.limits
         self.site = site
+        self.certificate: Path | None = None  # what is served under https, set by whoever serves
         self.archive = Archive(folder, create=True)
         tables.prepare(self.archive)
         self.access = Access(self.archive)
@@ -80,6 +80,7 @@ class Service:
         horizon = self.now().timestamp() - deployment.retention_days * 86_400
         self.journal = Journal(Archive(folder), int(max(horizon, 0) * 1000))
         self.window = Window(self.metrics, self.archive.layer_keys())
+        self.uptime = Uptime(self.metrics)
         self.presence = Presence(self.archive)
         self.tickets = Tickets(secret_of(deployment.ticket_secret_file, folder), self.now)
         limits = self.limits
@@ -89,18 +90,17 @@ class Service:
         self.failures = Limiter(Rate(failures / 60, failures), self.monotonic)
         tickets = limits.ticket_requests_per_min
         self.by_ticket = Limiter(Rate(tickets / 60, tickets), self.monotonic)
-        self.readers = ThreadPoolExecutor(2, thread_name_prefix="intake")
+        self.workers = Workers(workers, folder, deployment.time_zone, self.admission)
         self.queries = ThreadPoolExecutor(2, thread_name_prefix="query")
         self.layers = self.archive.layers()
         self.participants = Participants(lambda: Archive(folder), self.monotonic)
         self._shapes: dict[str, dict[str, Any]] = {}
-        self._admitting = threading.Lock()
         self._results: dict[str, tuple[tuple[int, int], pl.DataFrame]] = {}
         self._stored = (0.0, 0, 0)  # when looked at, hot rows, free bytes
 
     def close(self) -> None:
         """Commit what waits and close."""
-        self.readers.shutdown()
+        self.workers.close()
         self.queries.shutdown()
         self.journal.close()
         self.presence.flush()
@@ -124,12 +124,6 @@ class Service:
             raise Problem("storage-full", "The disk is nearly full.", retry_after_s=60)
         if rows > self.limits.hot_rows:
             raise Problem("storage-full", "Sealing is behind.", retry_after_s=30)
-
-    def settle(self, batch: Batch, at: datetime) -> Settled:
-        """Place, flag and pack the records of a batch; one thread at a time."""
-        with self._admitting:
-            admitted = self.admission.admit(batch.records, at)
-            return Settled(batch, admitted, self.admission.pack(admitted, at))
 
     async def keep(self, incoming: Incoming) -> Receipt:
         """Make records durable; returns after the commit.
@@ -155,18 +149,20 @@ class Service:
             raise Problem("storage-full", str(answer), retry_after_s=10)
         return answer
 
-    def count(self, batch: Batch, admitted: list[Admitted], receipt: Receipt) -> None:
+    def count(self, settled: Settled, receipt: Receipt) -> None:
         """Count a batch after its commit."""
-        metrics, duplicates = self.metrics, len(receipt.duplicates)
-        metrics.count("haidang_records_received_total", len(admitted) + len(batch.rejected))
-        metrics.count("haidang_records_accepted_total", len(admitted))
+        metrics, accepted, duplicates = self.metrics, len(settled.accepted), len(receipt.duplicates)
+        metrics.count("haidang_records_received_total", accepted + len(settled.rejected))
+        metrics.count("haidang_records_accepted_total", accepted)
         metrics.count("haidang_records_duplicate_total", duplicates)
-        metrics.count("haidang_records_new_total", len(admitted) - duplicates)
-        for rejection in batch.rejected:
+        metrics.count("haidang_records_new_total", accepted - duplicates)
+        for rejection in settled.rejected:
             metrics.count("haidang_records_rejected_total", reason=reason_of(rejection.path))
-        fresh = [a for i, a in enumerate(admitted) if i not in receipt.duplicates] if duplicates else admitted
-        metrics.count("haidang_records_simulated_total", sum(a.record.is_simulated for a in fresh))
-        for flag, count in Counter(flag for item in fresh for flag in item.flags).items():
+        fresh = settled.notes
+        if duplicates:
+            fresh = [note for position, note in enumerate(fresh) if position not in receipt.duplicates]
+        metrics.count("haidang_records_simulated_total", sum(note.is_simulated for note in fresh))
+        for flag, count in Counter(flag for note in fresh for flag in note.flags).items():
             metrics.count("haidang_records_flagged_total", count, flag=flag)
         self.window.add(fresh)
 
@@ -185,6 +181,14 @@ class Service:
                 return None
             held = self._results[name] = (stamp, frame)
         return held[1]
+
+    def result_written_at(self, name: str) -> float | None:
+        """Return when the analysis wrote a table, seconds since 1970."""
+        path = self.archive.path / layout.RESULTS / f"{name}.parquet"
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return None
 
     def shapes(self, layer: Layer) -> dict[str, Any]:
         """Return the GeoJSON geometry of each area of a layer."""
