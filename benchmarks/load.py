@@ -24,24 +24,39 @@ from tests.archive.sample import records
 _HEAD = "POST /v1/records HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
 
 
-def prepare(path: Path, count: int, size: int, *, is_zipped: bool, token: str, seed: int = 1) -> float:
-    """Write `count` requests of `size` new records; return the mean bytes of a record's JSON."""
-    noise = random.Random(seed)
-    template = bytearray(b"\n".join(encode(r) for r in records(size, seed=seed)) + b"\n")
-    places, at = [], template.find(b'"record_id":"')
-    while at >= 0:
-        places.append(at + 13)
-        at = template.find(b'"record_id":"', at + 50)
-    now = int(time.time() * 1000)
-    head = _HEAD.format(token=token) + ("Content-Encoding: gzip\r\n" if is_zipped else "")
+class _Template:
+    """A batch of one probe, whose ids can be replaced."""
+
+    def __init__(self, probe_id: str, token: str, size: int, seed: int, *, is_zipped: bool) -> None:
+        self.body = bytearray(b"\n".join(encode(r) for r in records(size, seed=seed, probe_id=probe_id)) + b"\n")
+        self.places: list[int] = []
+        at = self.body.find(b'"record_id":"')
+        while at >= 0:
+            self.places.append(at + 13)
+            at = self.body.find(b'"record_id":"', at + 50)
+        self.is_zipped = is_zipped
+        self.head = _HEAD.format(token=token) + ("Content-Encoding: gzip\r\n" if is_zipped else "")
+
+    def request(self, noise: random.Random, now_ms: int) -> bytes:
+        for place in self.places:
+            fresh = uuid7(now_ms - noise.randrange(3_000_000), noise.randbytes(10))
+            self.body[place : place + 36] = fresh.encode()
+        body = gzip.compress(bytes(self.body), 1) if self.is_zipped else bytes(self.body)
+        return f"{self.head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def prepare(path: Path, count: int, size: int, *, is_zipped: bool, tokens: dict[str, str], seed: int = 1) -> float:
+    """Write `count` requests of `size` new records, each probe in turn; return the mean bytes of a record."""
+    noise, now = random.Random(seed), int(time.time() * 1000)
+    templates = [
+        _Template(name, token, size, seed + index, is_zipped=is_zipped)
+        for index, (name, token) in enumerate(tokens.items())
+    ]
     with path.open("wb") as stream:
-        for _ in range(count):
-            for place in places:
-                template[place : place + 36] = uuid7(now - noise.randrange(3_000_000), noise.randbytes(10)).encode()
-            body = gzip.compress(bytes(template), 1) if is_zipped else bytes(template)
-            request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        for number in range(count):
+            request = templates[number % len(templates)].request(noise, now)
             stream.write(struct.pack("<I", len(request)) + request)
-    return len(template) / size
+    return len(templates[0].body) / size
 
 
 class _Source:

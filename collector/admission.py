@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple
 from archive.blocks import microseconds, pack
 from archive.journal import Incoming, Part
 from archive.placing import Place, Placer
+from collector.intake import Batch
+from collector.settled import Settled, note_of
 from measurement.columns import area_column
 from measurement.plausibility import Context, Previous, flags
 from measurement.record import Record
@@ -29,13 +32,23 @@ class Admitted(NamedTuple):
 
 
 class Admission:
-    """Places and flags records. Not safe for several threads at once."""
+    """Places, flags and packs records; one thread at a time."""
 
     def __init__(self, placer: Placer, zone: tzinfo) -> None:
         """Admit by the deployment's layers, registry and time zone."""
+        self._lock = threading.Lock()
         self._placer = placer
         self._zone = zone
         self._previous: OrderedDict[str, Previous] = OrderedDict()
+
+    def settle(self, batch: Batch, received_at: datetime) -> Settled:
+        """Place, flag and pack the records of a batch."""
+        with self._lock:
+            admitted = self.admit(batch.records, received_at)
+            incoming = self.pack(admitted, received_at)
+        layers = self._placer.layer_keys
+        notes = [note_of(r, [place.areas.get(layer) for layer in layers], found) for r, place, found in admitted]
+        return Settled([r.record_id for r in batch.records], batch.rejected, incoming, notes)
 
     def admit(self, records: Sequence[Record], received_at: datetime) -> list[Admitted]:
         """Place and flag records in the order in which they came."""

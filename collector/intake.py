@@ -37,6 +37,9 @@ class IntakeError(HaidangError):
         self.code = code
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[IntakeError], tuple[str, str]]:
+        return IntakeError, (self.code, self.detail)
+
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
     """One refused record: its position in the batch, the failing path, the reason, its id where it could be read."""

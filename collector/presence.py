@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from archive.store import Archive
-from measurement.record import Record
+from collector.settled import Note
 
 
 class _Heard(NamedTuple):
@@ -36,24 +36,24 @@ class Presence:
                 at=at.isoformat(timespec="seconds"), backlog=before.backlog if backlog is None else backlog
             )
 
-    def brought(self, records: Iterable[Record], at: datetime, backlog: int | None = None) -> None:
+    def brought(self, notes: Iterable[Note], at: datetime, backlog: int | None = None) -> None:
         """Note new records, whoever sent them."""
-        newest: dict[str, Record] = {}
+        newest: dict[str, Note] = {}
         counts: dict[str, int] = {}
-        for record in records:
-            probe = record.probe_id
+        for note in notes:
+            probe = note.probe_id
             counts[probe] = counts.get(probe, 0) + 1
-            if probe not in newest or newest[probe].started_at < record.started_at:
-                newest[probe] = record
+            if probe not in newest or newest[probe].started_s < note.started_s:
+                newest[probe] = note
         stamp = at.isoformat(timespec="seconds")
         with self._lock:
-            for probe, record in newest.items():
+            for probe, note in newest.items():
                 before = self._heard.get(probe, _Heard("", None, None, 0, None))
-                started = record.started_at.isoformat(timespec="seconds")
+                started = datetime.fromtimestamp(note.started_s, UTC).isoformat(timespec="seconds")
                 self._heard[probe] = _Heard(
                     stamp,
                     max(started, before.started_at or started),
-                    record.agent,
+                    note.agent,
                     before.records + counts[probe],
                     before.backlog if backlog is None else backlog,
                 )

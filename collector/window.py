@@ -7,13 +7,9 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from statistics import fmean, median
-from typing import NamedTuple
 
-from collector.admission import Admitted
 from collector.metrics import Metrics
-from measurement.radio import operator_of
-from measurement.record import Record
-from measurement.vocabulary import Status
+from collector.settled import Note
 
 SPAN = timedelta(hours=1)
 MOST_SERIES = 5_000
@@ -22,30 +18,6 @@ MOST_SAMPLES = 2_000
 """Of one series: the newest count. A median of 2,000 is known to some 3 % of the spread."""
 
 Series = tuple[str, str, str, str]
-
-
-class _Sample(NamedTuple):
-    at: float
-    probe_id: str
-    downlink_bps: float | None
-    uplink_bps: float | None
-    latency_s: float | None
-    loss_ratio: float | None
-    is_failed: bool
-
-
-def _sample(record: Record) -> _Sample:
-    throughput, idle = record.throughput, record.latency.idle if record.latency else None
-    down, up = (throughput.downlink, throughput.uplink) if throughput else (None, None)
-    return _Sample(
-        record.started_at.timestamp(),
-        record.probe_id,
-        down.goodput_bps if down else None,
-        up.goodput_bps if up else None,
-        idle.rtt_median_ms / 1000 if idle and idle.rtt_median_ms is not None else None,
-        idle.loss_ratio if idle else None,
-        record.outcome.status is Status.FAILED,
-    )
 
 
 _MEDIANS = (
@@ -70,25 +42,22 @@ class Window:
         """Export to `metrics` for the areas of `layers`."""
         self._metrics = metrics
         self._layers = layers
-        self._series: dict[Series, deque[_Sample]] = {}
+        self._series: dict[Series, deque[Note]] = {}
         self._dropped: set[Series] = set()
         self._lock = threading.Lock()
 
-    def add(self, admitted: Iterable[Admitted]) -> None:
+    def add(self, notes: Iterable[Note]) -> None:
         """Add new records; flagged ones and those without operator or technology do not count."""
         with self._lock:
-            for item in admitted:
-                network = item.record.network
-                if item.flags or network is None or network.technology is None or not item.place.areas:
+            for note in notes:
+                operator, technology = note.operator, note.technology
+                if note.flags or operator is None or technology is None:
                     continue
-                operator = network.operator or operator_of(network.mcc, network.mnc)
-                if operator is None:
-                    continue
-                sample = _sample(item.record)
-                for layer, area in item.place.areas.items():
-                    self._append((layer, area, operator, network.technology.value), sample)
+                for layer, area in zip(self._layers, note.areas, strict=True):
+                    if area is not None:
+                        self._append((layer, area, operator, technology), note)
 
-    def _append(self, key: Series, sample: _Sample) -> None:
+    def _append(self, key: Series, sample: Note) -> None:
         samples = self._series.get(key)
         if samples is None:
             if len(self._series) >= MOST_SERIES:
@@ -102,7 +71,7 @@ class Window:
         """Set every gauge from the samples of the span before `now`."""
         since = (now - SPAN).timestamp()
         with self._lock:
-            held = {key: [s for s in samples if s.at >= since] for key, samples in self._series.items()}
+            held = {key: [s for s in samples if s.started_s >= since] for key, samples in self._series.items()}
             self._series = {key: deque(fresh, MOST_SAMPLES) for key, fresh in held.items() if fresh}
             dropped, self._dropped = len(self._dropped), set()
         for name in GAUGES:
@@ -112,7 +81,7 @@ class Window:
                 self._put(dict(zip(("layer", "area", "operator", "technology"), key, strict=True)), samples)
         self._metrics.put("haidang_area_series_dropped", dropped)
 
-    def _put(self, labels: dict[str, str], samples: list[_Sample]) -> None:
+    def _put(self, labels: dict[str, str], samples: list[Note]) -> None:
         put = self._metrics.put
         for name, field in _MEDIANS:
             values = [v for v in (getattr(s, field) for s in samples) if v is not None]
@@ -124,4 +93,4 @@ class Window:
         put("haidang_area_failure_ratio", fmean(s.is_failed for s in samples), **labels)
         put("haidang_area_samples", len(samples), **labels)
         put("haidang_area_probes", len({s.probe_id for s in samples}), **labels)
-        put("haidang_area_last_sample_timestamp_seconds", max(s.at for s in samples), **labels)
+        put("haidang_area_last_sample_timestamp_seconds", max(s.started_s for s in samples), **labels)

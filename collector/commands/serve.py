@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -44,6 +45,13 @@ from collector.config import load
 @click.option("--tls-certificate", type=click.Path(path_type=Path), help="PEM file; with --tls-key serves HTTPS.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of the certificate's key.")
 @click.option("--trusted-proxy", "proxies", multiple=True, help="Address or network whose X-Forwarded-For counts.")
+@click.option(
+    "--workers",
+    default=min(os.cpu_count() or 1, 4) if (os.cpu_count() or 1) > 1 else 0,
+    show_default=True,
+    type=click.IntRange(0, 64),
+    help="Processes that judge large batches, each started by the first it gets; 0 for none.",
+)
 @click.option("--seal-every", default=60.0, show_default=True, help="Seconds between sealings of a quiet journal.")
 @click.option("--influx-url", help="InfluxDB 2 to follow the archive, http://HOST:8086; a sink named influx.")
 @click.option("--influx-org", default="haidang", show_default=True, help="Its organisation.")
@@ -60,6 +68,7 @@ def command(
     tls_certificate: Path | None,
     tls_key: Path | None,
     proxies: tuple[str, ...],
+    workers: int,
     seal_every: float,
     influx_url: str | None,
     influx_org: str,
@@ -95,6 +104,7 @@ def command(
             tls_certificate=tls_certificate or _path(deployment.tls_certificate),
             tls_key=tls_key or _path(deployment.tls_key),
             proxies=proxies,
+            workers=workers,
             seal_every_s=seal_every,
             is_verbose=verbose,
         )

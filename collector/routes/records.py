@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from collector.access import Identity, Role
+from collector.access import Role
 from collector.bodies import answer, check_media, receive
 from collector.callers import address_of, identify
 from collector.intake import Batch, IntakeError, Rejection, expand, read
+from collector.judging import Submission, judge
 from collector.replies import Problem
 from collector.routes import Parameter, Route
-from collector.service import QUICK_BYTES, Service, Settled
+from collector.service import QUICK_BYTES, Service
+from collector.settled import Settled
 from measurement.record import Position, Record
 from measurement.vocabulary import Mode
 
@@ -28,32 +27,6 @@ class Acknowledgement(msgspec.Struct, kw_only=True):
     duplicate_count: int
 
 
-def read_batch(body: bytes, encoding: str, limit: int) -> Batch:
-    """Decompress and read a body; on a thread where it is large."""
-    return read(expand(body, encoding, limit))
-
-
-def _own_only(batch: Batch, identity: Identity) -> Batch:
-    """Refuse records in the name of another probe."""
-    if identity.role is not Role.PROBE:
-        return batch
-    kept = Batch([], [], list(batch.rejected))
-    for record, index in zip(batch.records, batch.indices, strict=True):
-        if record.probe_id == identity.name:
-            kept.records.append(record)
-            kept.indices.append(index)
-        else:
-            reason = f"Invalid probe_id {record.probe_id!r}. The token belongs to {identity.name!r}."
-            kept.rejected.append(Rejection(index, "$.probe_id", reason, record.record_id))
-    kept.rejected.sort(key=lambda rejection: rejection.index)
-    return kept
-
-
-def _work(service: Service, body: bytes, encoding: str, identity: Identity, at: datetime) -> Settled:
-    batch = _own_only(read_batch(body, encoding, service.limits.expanded_bytes), identity)
-    return service.settle(batch, at)
-
-
 async def post_records(request: Request, service: Service) -> Response:
     """Keep records and acknowledge them once they are durable."""
     start = service.monotonic()
@@ -63,19 +36,20 @@ async def post_records(request: Request, service: Service) -> Response:
     body = await receive(request, service.limits.body_bytes)
     service.metrics.count("haidang_received_bytes_total", len(body))
     encoding, at = request.headers.get("content-encoding", ""), service.now()
+    owner = identity.name if identity.role is Role.PROBE else None
+    submission = Submission(body, encoding, service.limits.expanded_bytes, owner, at)
     try:
         if len(body) <= QUICK_BYTES and not encoding:
-            settled = _work(service, body, encoding, identity, at)
+            settled = judge(service.admission, submission)
         else:
-            loop = asyncio.get_running_loop()
-            settled = await loop.run_in_executor(service.readers, _work, service, body, encoding, identity, at)
+            settled = await service.workers.judge(submission, identity.name)
     except IntakeError as error:
         raise Problem(error.code, error.detail) from None
     receipt = await service.keep(settled.incoming)
-    service.count(settled.batch, settled.admitted, receipt)
+    service.count(settled, receipt)
     backlog = request.headers.get("haidang-backlog", "")
     service.presence.brought(
-        settled.batch.records,
+        settled.notes,
         at,
         int(backlog) if backlog.isascii() and backlog.isdigit() and len(backlog) < 10 else None,
     )
@@ -85,8 +59,8 @@ async def post_records(request: Request, service: Service) -> Response:
 
 def _acknowledge(settled: Settled, duplicate_count: int) -> Response:
     content = Acknowledgement(
-        accepted=[record.record_id for record in settled.batch.records],
-        rejected=settled.batch.rejected,
+        accepted=settled.accepted,
+        rejected=settled.rejected,
         duplicate_count=duplicate_count,
     )
     return Response(answer(content), 202, media_type="application/json")
@@ -124,7 +98,7 @@ async def post_browser_record(request: Request, service: Service) -> Response:
         raise Problem("ticket-invalid")
     body = await receive(request, 64 << 10)
     try:
-        batch = read_batch(body, request.headers.get("content-encoding", ""), 256 << 10)
+        batch = read(expand(body, request.headers.get("content-encoding", ""), 256 << 10))
     except IntakeError as error:
         raise Problem(error.code, error.detail) from None
     if len(batch.records) + len(batch.rejected) != 1:
@@ -138,11 +112,11 @@ async def post_browser_record(request: Request, service: Service) -> Response:
         else:
             kept.records.append(coarsen(record))
             kept.indices.append(0)
-    settled = service.settle(kept, service.now())
+    settled = service.admission.settle(kept, service.now())
     if kept.records:
         service.tickets.spend(nonce)
     receipt = await service.keep(settled.incoming)
-    service.count(kept, settled.admitted, receipt)
+    service.count(settled, receipt)
     return _acknowledge(settled, len(receipt.duplicates))
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 import polars as pl
 import pytest
 
-from archive.placing import Place
 from archive.store import Archive
 from measurement.record import Network
 from measurement.vocabulary import Technology
@@ -185,17 +184,15 @@ def test_a_method_that_is_not_there(collector: Running) -> None:
 
 
 def test_a_city_of_noise_keeps_the_series_bounded() -> None:
-    from collector.admission import Admitted
     from collector.metrics import Metrics
+    from collector.settled import note_of
     from collector.window import MOST_SERIES, Window
 
     metrics, noise = Metrics(), random.Random(1)
     window = Window(metrics, ["x"])
     for index in range(MOST_SERIES + 50):
         (sent,) = records(1, seed=noise.randrange(2**30))
-        place = Place()
-        place.areas["x"] = f"area-{index}"
-        window.add([Admitted(sent, place, [])])
+        window.add([note_of(sent, [f"area-{index}"], [])])
     window.export(max(r.started_at for r in [sent]))
     series = [s for m in metrics.registry.collect() if m.name == "haidang_area_samples" for s in m.samples]
     assert len(series) <= MOST_SERIES
