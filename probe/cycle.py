@@ -148,7 +148,7 @@ class _Run:
         """Find the peer and ask what it is; methods of other people need no peer of ours."""
         self.target = methods.find(self.cycle.method, self.target, self.cycle.plan.timeout_s)
         started = self.clocks.monotonic()
-        self.target = resolve(self.target)
+        self.target = resolve(self.target, 2 * self.cycle.plan.timeout_s)
         resolve_ms = (self.clocks.monotonic() - started) * 1000
         self.access = Access(resolve_ms=resolve_ms)
         interface = interface_of(local_address(*self.target.socket_address))

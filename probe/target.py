@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -63,17 +64,28 @@ def parse(url: str, authority: str | None = None) -> Target:
     )
 
 
-def resolve(target: Target) -> Target:
-    """Resolve the name once.
+def resolve(target: Target, timeout_s: float = 10.0) -> Target:
+    """Resolve the name once, for at most `timeout_s`: the system's resolver may take half a minute to give up.
 
     Raises
     ------
     NetworkFailure
         Where there is no answer.
     """
-    try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise as_network_failure(error, Operation.RESOLVE) from None
-    family, _, _, _, address = found[0]
-    return target._replace(address=str(address[0]), ip_version=6 if family == socket.AF_INET6 else 4)
+    outcome: list[tuple[int, str] | Exception] = []
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
+            outcome.append((found[0], str(found[4][0])))
+        except (OSError, UnicodeError) as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask, name="resolve", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    said = outcome[0] if outcome else TimeoutError("The resolver did not answer in time.")
+    if isinstance(said, Exception):
+        raise as_network_failure(said, Operation.RESOLVE) from None
+    family, address = said
+    return target._replace(address=address, ip_version=6 if family == socket.AF_INET6 else 4)

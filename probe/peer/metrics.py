@@ -10,9 +10,12 @@ Invariants, held by a test:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from probe.peer.admission import Admission
@@ -48,6 +51,22 @@ class Metrics:
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"haidang_peer_{name}", text, registry=self.registry)
 
+    def watch_reflector(self, counts: Callable[[], dict[str, int]]) -> None:
+        """Show the STAMP reflector's own counts."""
+        self.registry.register(_Reflected(counts))
+
     def exposition(self) -> bytes:
         """Return the text format."""
         return generate_latest(self.registry)
+
+
+class _Reflected(Collector):
+    def __init__(self, counts: Callable[[], dict[str, int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counts by outcome."""
+        family = CounterMetricFamily("haidang_peer_reflector_packets", "UDP packets by outcome.", labels=["outcome"])
+        for outcome, count in sorted(self._counts().items()):
+            family.add_metric([outcome], count)
+        yield family

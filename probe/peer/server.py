@@ -97,7 +97,11 @@ class Peer:
             Where the address cannot be had.
         """
         self._listener = self._listen()
-        self._start_reflector()
+        try:
+            self._start_reflector()
+        except ConfigError:
+            self._listener.close()
+            raise
         threading.Thread(target=self._accept, name="peer-accept", daemon=True).start()
 
     def stop(self, grace_s: float = 10.0) -> None:
@@ -146,13 +150,19 @@ class Peer:
     def _start_reflector(self) -> None:
         if self.settings.stamp_port == -1:
             return
-        try:
-            from probe.latency.stamp import Reflector
-        except ImportError:
-            return
-        port = self.port if self.settings.stamp_port is None else self.settings.stamp_port
-        self.reflector = Reflector(self.settings.host, port, key=self.settings.stamp_key)
+        from probe.latency.stamp import Reflector
+
+        wanted = self.settings.stamp_port
+        # The TCP port's own number where it is free; another one is as good, since probes are told which.
+        for port in (self.port, 0) if wanted is None else (wanted,):
+            try:
+                self.reflector = Reflector(self.settings.host, port, key=self.settings.stamp_key)
+                break
+            except OSError as error:
+                if wanted is not None or port == 0:
+                    raise ConfigError(f"Invalid stamp_port {port}. {error.strerror}.") from None
         self.reflector.start()
+        self.metrics.watch_reflector(lambda: dict(self.reflector.counts))
 
     def _count_test(self, outcome: str) -> None:
         if outcome == "ended":

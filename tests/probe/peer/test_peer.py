@@ -284,6 +284,32 @@ def test_https(tmp_path: Path) -> None:
         assert http("GET", f"{peer.url}/healthz").status == 200
 
 
+def test_reflections_are_counted(peer: Peer) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        for size in (44, 10):
+            sock.sendto(bytes(size), ("127.0.0.1", peer.stamp_port or 0))
+        assert len(sock.recv(4096)) <= 44
+        deadline = time.monotonic() + 5
+        while metric(peer, "haidang_peer_reflector_packets_total") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert metric(peer, "haidang_peer_reflector_packets_total") >= 2
+
+
+def test_a_taken_udp_port_is_no_obstacle() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        number = taken.getsockname()[1]
+        peer = Peer(PeerSettings(host="127.0.0.1", port=number))
+        peer.start()
+        try:
+            assert peer.stamp_port not in (None, number)
+        finally:
+            peer.stop(0.1)
+        with pytest.raises(ConfigError, match=f"Invalid stamp_port {number}"):
+            Peer(PeerSettings(host="127.0.0.1", port=0, stamp_port=number)).start()
+
+
 def test_what_cannot_be_served_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Invalid certificate"):
         Peer(PeerSettings(certificate=str(tmp_path / "none.pem")))
