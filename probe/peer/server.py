@@ -158,9 +158,9 @@ class Peer:
             try:
                 self.reflector = Reflector(self.settings.host, port, key=self.settings.stamp_key)
                 break
-            except OSError as error:
+            except ConfigError:
                 if wanted is not None or port == 0:
-                    raise ConfigError(f"Invalid stamp_port {port}. {error.strerror}.") from None
+                    raise
         self.reflector.start()
         self.metrics.watch_reflector(lambda: dict(self.reflector.counts))
 

@@ -306,7 +306,7 @@ def test_a_taken_udp_port_is_no_obstacle() -> None:
             assert peer.stamp_port not in (None, number)
         finally:
             peer.stop(0.1)
-        with pytest.raises(ConfigError, match=f"Invalid stamp_port {number}"):
+        with pytest.raises(ConfigError, match=str(number)):
             Peer(PeerSettings(host="127.0.0.1", port=0, stamp_port=number)).start()
 
 
