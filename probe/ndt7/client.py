@@ -229,10 +229,11 @@ class _Transfer:
         self.last = told
         if self.direction is not Direction.UPLINK:
             return
-        if told.AppInfo is not None and told.AppInfo.num_bytes:
-            self.series.add(told.AppInfo.elapsed_time / 1e6, told.AppInfo.num_bytes)
-        elif told.TCPInfo is not None and told.TCPInfo.BytesReceived and told.TCPInfo.ElapsedTime:
+        # As M-Lab's own clients: the kernel's count is exact even where the server's program is behind with reading.
+        if told.TCPInfo is not None and told.TCPInfo.BytesReceived and told.TCPInfo.ElapsedTime:
             self.series.add(told.TCPInfo.ElapsedTime / 1e6, told.TCPInfo.BytesReceived)
+        elif told.AppInfo is not None and told.AppInfo.num_bytes:
+            self.series.add(told.AppInfo.elapsed_time / 1e6, told.AppInfo.num_bytes)
 
     def has_pending(self) -> bool:
         return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
