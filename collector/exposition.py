@@ -34,6 +34,10 @@ def export(service: Service) -> None:
     _sinks(service)
     service.window.export(service.now())
     service.uptime.export()
+    for layer in service.layers:
+        for area in layer.areas:
+            names = {"name": area.name, "name_en": area.name_en or area.name}
+            put("haidang_area_info", 1, layer=layer.key, area=area.key, **names)
     _results(service)
     _holes(service)
     _certificate(service)

@@ -75,6 +75,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("haidang_area_last_sample_timestamp_seconds", Type.GAUGE, "Start of the newest test.", AREA, "seconds"),
     Metric("haidang_area_rating_score", Type.GAUGE, "Score 0 to 100 the analysis gave the newest period.", AREA),
     Metric("haidang_area_degraded", Type.GAUGE, "Severity of a degradation: 0 none, 1 minor, 2 major.", AREA),
+    Metric("haidang_area_info", Type.GAUGE, "1 for each area; what people call it.", ("layer", "area", "name", "name_en")),
     Metric("haidang_station_tests_total", Type.COUNTER, "New tests that a base station of the registry served.", ("base_station",)),
     Metric("haidang_line_last_test_timestamp_seconds", Type.GAUGE, "Start of the newest test of a fixed line.", LINE, "seconds"),
     Metric("haidang_line_last_success_timestamp_seconds", Type.GAUGE, "Start of its newest test that came through.", LINE, "seconds"),
