@@ -6,18 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from measurement.errors import InstrumentError
-from measurement.vocabulary import Failure, LatencyMethod, Operation
+from measurement.vocabulary import LatencyMethod
 from probe.latency import EchoPlan, Endpoint, collect, echo, icmp
-from probe.latency.access import measure as access
-from probe.latency.access import resolve_ms
-from probe.target import parse
-from tests.servers.certificate import certificate
 
 HOST = "127.0.0.1"
 
@@ -170,80 +166,3 @@ def test_the_sequential_methods_stop_when_told(method: LatencyMethod) -> None:
         result = echo(method, Endpoint(HOST, port), plan(100_000, interval_s=0.01), stop)
     assert time.monotonic() - started < 1.5
     assert result.received_count == result.sent_count > 2
-
-
-def test_access_times_every_step() -> None:
-    with page(wait_s=0.02) as port:
-        found = access(parse(f"http://localhost:{port}"))
-    assert found.failure is None
-    assert found.access.tls_ms is None
-    assert found.access.resolve_ms >= 0
-    assert found.access.connect_ms > 0
-    assert 20 <= found.access.first_byte_ms < 200
-
-
-def tls_page(tmp_path: object, act: Callable[[socket.socket], None]) -> tuple[socket.socket, object]:
-    import ssl
-
-    identity = certificate(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(identity.certificate, identity.key)
-    listener = socket.create_server((HOST, 0))
-
-    def serve() -> None:
-        with (
-            contextlib.suppress(OSError),
-            listener.accept()[0] as plain,
-            context.wrap_socket(plain, server_side=True) as secured,
-        ):
-            act(secured)
-
-    threading.Thread(target=serve, daemon=True).start()
-    return listener, identity
-
-
-def answer_ok(sock: socket.socket) -> None:
-    sock.recv(4096)
-    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-
-def test_access_times_tls(tmp_path: object) -> None:
-    listener, identity = tls_page(tmp_path, answer_ok)
-    with listener:
-        found = access(parse(f"https://localhost:{listener.getsockname()[1]}", str(identity.certificate)))
-    assert found.failure is None
-    assert found.access.tls_ms > 0
-
-
-def test_a_certificate_nobody_vouches_for_is_named(tmp_path: object) -> None:
-    listener, _ = tls_page(tmp_path, answer_ok)
-    with listener:
-        found = access(parse(f"https://localhost:{listener.getsockname()[1]}"))
-    assert found.failure.operation is Operation.TLS_HANDSHAKE
-    assert found.failure.failure is Failure.SSL_UNKNOWN_AUTHORITY
-    assert found.access.connect_ms > 0
-    assert found.access.tls_ms is None
-
-
-@pytest.mark.parametrize(
-    ("url", "failure", "operation"),
-    [
-        ("http://nosuch.invalid", Failure.DNS_NXDOMAIN_ERROR, Operation.RESOLVE),
-        (f"http://{HOST}:9", Failure.CONNECTION_REFUSED, Operation.CONNECT),
-    ],
-)
-def test_the_step_that_fails_is_named(url: str, failure: Failure, operation: Operation) -> None:
-    found = access(parse(url), timeout_s=1)
-    assert (found.failure.failure, found.failure.operation) == (failure, operation)
-
-
-def test_a_server_that_closes_at_once_is_named() -> None:
-    with page(behaviour="hang up") as port:
-        found = access(parse(f"http://{HOST}:{port}"), timeout_s=1)
-    assert (found.failure.failure, found.failure.operation) == (Failure.EOF_ERROR, Operation.TRANSFER)
-
-
-def test_a_name_is_resolved() -> None:
-    assert 0 <= resolve_ms("localhost") < 5000
-    with pytest.raises(OSError):
-        resolve_ms("nosuch.invalid")
