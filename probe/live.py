@@ -16,9 +16,8 @@ def describe(progress: Progress, words: Words) -> str:
     if progress.is_warming:
         return f"{words[progress.direction.value]}: {words['warming']} …"
     shown = "…" if progress.rate_bps is None else rate(words, progress.rate_bps)
-    return (
-        f"{words[progress.direction.value]}: {shown}  {progress.elapsed_s:.1f} s  {progress.bytes_count / 1e6:.1f} MB"
-    )
+    used = f"{words.number(progress.elapsed_s, 1)} s  {words.number(progress.bytes_count / 1e6, 1)} MB"
+    return f"{words[progress.direction.value]}: {shown}  {used}"
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,18 @@ def test_measures(target: Target, direction: Direction, portable: bool) -> None:
     assert (result.low_bps or 0) <= result.goodput_bps <= (result.high_bps or 0)
     assert {progress.direction for progress in seen} == {direction}
     assert measured.access is not None
+
+
+@BOTH
+def test_measures_where_the_system_has_no_poll(
+    target: Target, direction: Direction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(select, "poll", raising=False)
+    plan = Plan(duration_s=0.8, pretest_s=0.3, is_thorough=True, stream_count=2, portable=True)
+    measured = measure(direction, target, plan, quiet)
+    assert measured.failure is None
+    assert measured.result is not None
+    assert (measured.result.goodput_bps or 0) > 10e6
 
 
 @BOTH
