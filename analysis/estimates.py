@@ -134,8 +134,9 @@ def mean(mixed: Mixed) -> tuple[Estimate, Floats]:
 def share(mixed: Mixed) -> tuple[Estimate, Floats]:
     """Estimate a share (or a mean of ratios) of every group, with Wilson's interval for the effective number."""
     value, influence = _mean_parts(mixed)
+    value = np.clip(value, 0, 1)
     v = variance(influence)
-    p = np.clip(np.nan_to_num(value), 0, 1)
+    p = value
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.minimum(np.where(v > 0, p * (1 - p) / v, np.inf), mixed.kish)
     effective = np.where(effective > 0, effective, mixed.kish)

@@ -101,8 +101,9 @@ def hexagons(ready: Ready, thresholds: Thresholds, pool: Executor, progress: Pro
         return pl.DataFrame(schema=results.schema("hexagons"))
     operators: dict[int | None, str] = {number: name for name, number in ready.operators.items()}
     technologies: dict[int | None, str] = dict(enumerate(MOBILE))
-    named = pl.concat(frames).with_columns(
-        pl.col("h3_cell").map_batches(_hexadecimal, return_dtype=pl.String),
+    whole = pl.concat(frames)
+    named = whole.with_columns(
+        _hexadecimal(whole["h3_cell"]),
         _name("operator", operators),
         _name("technology", technologies),
         pl.lit(WHOLE).alias("period"),
@@ -116,4 +117,6 @@ def _name(column: str, names: dict[int | None, str]) -> pl.Expr:
 
 def _hexadecimal(cells: pl.Series) -> pl.Series:
     unique: Sequence[int] = cells.unique().to_list()
+    if not unique:
+        return cells.cast(pl.String)
     return cells.replace_strict({cell: f"{cell:x}" for cell in unique}, return_dtype=pl.String)

@@ -60,7 +60,8 @@ def wilson(share: Any, count: Any, level: float = 0.95) -> tuple[Floats, Floats]
     z = stats.norm.ppf((1 + level) / 2)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+    # At 0 and 1 rounding would leave the estimate just outside.
+    return np.minimum(np.clip(centre - half, 0, 1), p), np.maximum(np.clip(centre + half, 0, 1), p)
 
 
 def effective_ranks(

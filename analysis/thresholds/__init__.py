@@ -186,7 +186,7 @@ def load(country: str = DEFAULT_COUNTRY) -> Thresholds:
     ConfigError
         Where there is no such file or an entry is wrong; it names the key.
     """
-    inside = Path(__file__).with_name(f"{country}.toml")
+    inside = Path(__file__).parent / f"{country}.toml"
     path = inside if inside.is_file() else Path(country)
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Thresholds)
