@@ -24,7 +24,8 @@ WHERE = {"access": "the access network", "operator": "the operator's core", "bey
 
 @click.command(
     "path",
-    epilog="Examples: haidang-probe path map.example.vn · haidang-probe path 203.113.1.1 --method tcp --json",
+    epilog="Examples:\n\n  haidang-probe path map.example.vn\n\n"
+    "  haidang-probe path 203.113.1.1 --method tcp --probes 30 --pcap path.pcap --json",
 )
 @click.argument("host")
 @click.option(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from probe.methods import METHODS
+
 if TYPE_CHECKING:
     from measurement.record import Record
     from probe.target import Target
@@ -37,7 +39,9 @@ def default_probe_id() -> str:
 )
 @click.option("--pin", metavar="HOST", help="Of several peers, this one.")
 @click.option("--exclude", multiple=True, metavar="HOST", help="Of several peers, not this one. May be repeated.")
-@click.option("--method", default="http", show_default=True, help="Throughput method.")
+@click.option(
+    "--method", type=click.Choice(list(METHODS)), default="http", show_default=True, help="How goodput is measured."
+)
 @click.option(
     "--latency",
     "latency_method",
