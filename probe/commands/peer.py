@@ -10,16 +10,18 @@ import click
 
 from measurement.errors import ConfigError
 
+TICKET_KEY_BYTES, STAMP_KEY_BYTES = 32, 16
 
-def _secret(path: str | None) -> bytes | None:
+
+def _secret(path: str | None, least: int) -> bytes | None:
     if path is None:
         return None
     try:
         secret = Path(path).read_bytes().strip()
     except OSError as error:
         raise ConfigError(f"{path}: Invalid key file. {error.strerror}.") from None
-    if len(secret) < 16:
-        raise ConfigError(f"{path}: Invalid key of {len(secret)} bytes. At least 16.")
+    if len(secret) < least:
+        raise ConfigError(f"{path}: Invalid key of {len(secret)} bytes. At least {least}.")
     return secret
 
 
@@ -73,8 +75,8 @@ def command(
             site=site,
             asn=asn,
             is_domestic=is_domestic,
-            ticket_key=_secret(ticket_key),
-            stamp_key=_secret(stamp_key),
+            ticket_key=_secret(ticket_key, TICKET_KEY_BYTES),
+            stamp_key=_secret(stamp_key, STAMP_KEY_BYTES),
             limits=Limits(tests=tests),
         )
     )

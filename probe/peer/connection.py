@@ -69,7 +69,7 @@ class PeerConnection:
     def note_rate(self, direction: str, count: int, seconds: float) -> None:
         """Remember what this stream carried, for a ticket; a transfer too small to be a test is none."""
         if count >= 10_000 and seconds > 0:
-            self.peer.rates.note(self.address, direction, count * 8 / seconds)
+            self.peer.rates.note(self.address, direction, count, seconds)
 
     def set_time_limit(self, seconds: float) -> None:
         """Let no single read or write block longer than this. The socket stays blocking, so that the kernel waits."""

@@ -14,6 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from measurement.errors import ConfigError
 from probe.peer import connection as connections
 from probe.peer.limits import Limits
 from probe.peer.server import Peer, PeerSettings
+from probe.peer.tickets import Rates
 from tests.servers.loopback import http
 
-KEY = b"0123456789abcdef"
+KEY = b"0123456789abcdef0123456789abcdef"
 
 
 @contextlib.contextmanager
@@ -234,6 +236,32 @@ def test_ticket_is_signed_and_used_up(peer: Peer) -> None:
     assert claims["uplink_bps"] is None
     assert time.time() < claims["exp"] < time.time() + 700
     assert http("GET", f"{peer.url}/v1/ticket").status == 403
+
+
+def test_the_collector_takes_it_once(peer: Peer) -> None:
+    from collector.ticket import Tickets
+
+    http("GET", f"{peer.url}/v1/download?bytes=2000000")
+    ticket = http("GET", f"{peer.url}/v1/ticket").data["ticket"]
+    tickets = Tickets(KEY, lambda: datetime.now(UTC))
+    nonce = tickets.nonce_of(ticket)
+    assert nonce is not None
+    tickets.spend(nonce)
+    assert tickets.nonce_of(ticket) is None
+    assert Tickets(KEY[::-1], lambda: datetime.now(UTC)).nonce_of(ticket) is None
+
+
+def test_rates_of_earlier_tests_are_not_added() -> None:
+    now = [0.0]
+    rates = Rates(lambda: now[0])
+    for end, seconds in ((10.0, 10.0), (40.0, 10.0), (40.0, 10.0)):
+        now[0] = end
+        rates.note("a", "downlink", 1_000_000, seconds)
+    assert rates.take("a") == {"downlink": 1_600_000.0}
+    assert rates.take("a") is None
+    rates.note("a", "uplink", 1, 1.0)
+    now[0] += 700
+    assert rates.take("a") is None
 
 
 def test_a_page_of_another_origin_may_measure(peer: Peer) -> None:
