@@ -1,0 +1,1 @@
+"""What watches: rules, alert routes and dashboards as code, with the files generated from it."""
