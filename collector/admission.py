@@ -47,7 +47,10 @@ class Admission:
             admitted = self.admit(batch.records, received_at)
             incoming = self.pack(admitted, received_at)
         layers = self._placer.layer_keys
-        notes = [note_of(r, [place.areas.get(layer) for layer in layers], found) for r, place, found in admitted]
+        notes = [
+            note_of(record, [place.areas.get(layer) for layer in layers], found, _sure(place))
+            for record, place, found in admitted
+        ]
         return Settled([r.record_id for r in batch.records], batch.rejected, incoming, notes)
 
     def admit(self, records: Sequence[Record], received_at: datetime) -> list[Admitted]:
@@ -104,6 +107,10 @@ class Admission:
         self._previous.move_to_end(record.probe_id)
         if len(self._previous) > MOST_PROBES:
             self._previous.popitem(last=False)
+
+
+def _sure(place: Place) -> str | None:
+    return None if place.match is None or place.match.is_doubtful else place.match.id
 
 
 def _doubts(place: Place) -> list[str]:

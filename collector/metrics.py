@@ -111,18 +111,18 @@ class Metrics:
                     name, text, labels, registry=self.registry, buckets=ACKNOWLEDGE_BUCKETS
                 )
 
-    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+    def count(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Raise a counter."""
         counter = self._counters[name]
         (counter.labels(**labels) if labels else counter).inc(amount)
 
-    def count_to(self, name: str, total: float, **labels: str) -> None:
+    def count_to(self, name: str, total: float, /, **labels: str) -> None:
         """Raise a counter to a total that is kept elsewhere; it never falls."""
         counter = self._counters[name]
         child = counter.labels(**labels) if labels else counter
         child.inc(max(0.0, total - child._value.get()))
 
-    def put(self, name: str, value: float, **labels: str) -> None:
+    def put(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
         gauge = self._gauges[name]
         (gauge.labels(**labels) if labels else gauge).set(value)
@@ -135,6 +135,6 @@ class Metrics:
         """Add a value to a histogram."""
         self._histograms[name].observe(value)
 
-    def value(self, name: str, **labels: str) -> float:
+    def value(self, name: str, /, **labels: str) -> float:
         """Return what would be exported, 0 where the series does not exist."""
         return self.registry.get_sample_value(name, labels or None) or 0.0

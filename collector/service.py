@@ -165,6 +165,7 @@ class Service:
         for flag, count in Counter(flag for note in fresh for flag in note.flags).items():
             metrics.count("haidang_records_flagged_total", count, flag=flag)
         self.window.add(fresh)
+        self.uptime.add(fresh)
 
     def result(self, name: str) -> pl.DataFrame | None:
         """Return a table of the analysis, read again only when it has been replaced."""

@@ -11,7 +11,7 @@ from archive.journal import Incoming
 from collector.intake import Rejection
 from measurement.radio import operator_of
 from measurement.record import Record
-from measurement.vocabulary import Status
+from measurement.vocabulary import PositionSource, Status
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -30,6 +30,10 @@ class Note(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_failed: bool
     is_simulated: bool
     flags: list[str]
+    organisation: str | None
+    is_fixed: bool
+    base_station: str | None
+    """The station that served it, where there is no doubt."""
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,7 +45,7 @@ class Settled(msgspec.Struct, frozen=True, array_like=True, gc=False):
     notes: list[Note]
 
 
-def note_of(record: Record, areas: list[str | None], flags: list[str]) -> Note:
+def note_of(record: Record, areas: list[str | None], flags: list[str], base_station: str | None = None) -> Note:
     """Return the note of a record that lies in `areas`, one for each layer in order."""
     network, throughput = record.network, record.throughput
     idle = record.latency.idle if record.latency is not None else None
@@ -60,4 +64,7 @@ def note_of(record: Record, areas: list[str | None], flags: list[str]) -> Note:
         record.outcome.status is Status.FAILED,
         record.is_simulated,
         flags,
+        record.organisation,
+        record.position is not None and record.position.source is PositionSource.FIXED,
+        base_station,
     )

@@ -6,9 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 
-from collector.admission import Admitted
 from collector.metrics import Metrics
-from measurement.vocabulary import PositionSource, Status
+from collector.settled import Note
 
 MOST_LINES = 2_000
 """Fixed probes at offices; a city has some 250."""
@@ -26,31 +25,26 @@ class Uptime:
         self._last: dict[Line, float] = {}
         self._good: dict[Line, float] = {}
 
-    def add(self, admitted: Iterable[Admitted]) -> None:
+    def add(self, notes: Iterable[Note]) -> None:
         """Add new records; flagged ones do not count."""
         stations: Counter[str] = Counter()
-        for item in admitted:
-            if item.flags:
+        for note in notes:
+            if note.flags:
                 continue
-            match = item.place.match
-            if match is not None and not match.is_doubtful and item.record.outcome.status is not Status.FAILED:
-                stations[match.id] += 1
-            self._heard(item)
+            if note.base_station is not None and not note.is_failed:
+                stations[note.base_station] += 1
+            if note.is_fixed and note.organisation is not None:
+                self._heard((note.organisation, note.probe_id), note)
         for station, count in stations.items():
             self._metrics.count("haidang_station_tests_total", count, base_station=station)
 
-    def _heard(self, item: Admitted) -> None:
-        record = item.record
-        is_fixed = record.position is not None and record.position.source is PositionSource.FIXED
-        if record.organisation is None or not is_fixed:
-            return
-        line, at = (record.organisation, record.probe_id), record.started_at.timestamp()
+    def _heard(self, line: Line, note: Note) -> None:
         with self._lock:
             if line not in self._last and len(self._last) >= MOST_LINES:
                 return
-            self._last[line] = max(at, self._last.get(line, 0.0))
-            if record.outcome.status is not Status.FAILED:
-                self._good[line] = max(at, self._good.get(line, 0.0))
+            self._last[line] = max(note.started_s, self._last.get(line, 0.0))
+            if not note.is_failed:
+                self._good[line] = max(note.started_s, self._good.get(line, 0.0))
 
     def export(self) -> None:
         """Set the gauges of the lines; a line that never had a good test has 0 for it."""
