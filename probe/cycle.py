@@ -170,8 +170,8 @@ class _Run:
             if self.peer is None or self.peer.stamp_port is None:
                 return FALLBACKS.get(self.cycle.method, LatencyMethod.TCP), Endpoint(*address)
             return method, Endpoint(address[0], self.peer.stamp_port, key=self.cycle.stamp_key)
-        path = self.target.path + "/healthz"
-        return method, Endpoint(address[0], address[1], path=path, is_tls=self.target.is_tls)
+        there, path = self.target, self.target.path + "/healthz"
+        return method, Endpoint(*address, path=path, is_tls=there.is_tls, name=there.host, authority=there.authority)
 
     def _echo(self, duration_s: float, stop: threading.Event | None = None) -> Echoes | None:
         method, endpoint = self._endpoint()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 import threading
 import time
 
 from measurement.vocabulary import LatencyMethod
+from probe.failures import NetworkFailure
 from probe.latency import sequence
 from probe.latency.plan import EchoPlan, Endpoint
 from probe.latency.statistics import Echoes
+from probe.target import Target
+from probe.throughput.connect import connect
 
 BODY_MOST_BYTES = 1 << 20
 
@@ -18,8 +20,10 @@ BODY_MOST_BYTES = 1 << 20
 class Client:
     """One kept connection, opened again where the other end closed it."""
 
-    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None = None) -> None:
-        self._endpoint, self._context = endpoint, context
+    def __init__(self, endpoint: Endpoint) -> None:
+        scheme, name = "https" if endpoint.is_tls else "http", endpoint.name or endpoint.host
+        self._target = Target(scheme, name, endpoint.port, address=endpoint.host, authority=endpoint.authority)
+        self._path = endpoint.path
         self._connection: http.client.HTTPConnection | None = None
 
     def close(self) -> None:
@@ -33,7 +37,7 @@ class Client:
         try:
             connection = self._open(timeout_s)
             started = time.perf_counter_ns()
-            connection.request("GET", self._endpoint.path, headers={"Accept-Encoding": "identity"})
+            connection.request("GET", self._path, headers={"Accept-Encoding": "identity"})
             answer = connection.getresponse()
             elapsed = (time.perf_counter_ns() - started) / 1e6
             if answer.length is None or answer.length > BODY_MOST_BYTES or answer.will_close:
@@ -50,13 +54,13 @@ class Client:
 
     def _open(self, timeout_s: float) -> http.client.HTTPConnection:
         if self._connection is None:
-            host, port = self._endpoint.host, self._endpoint.port
-            if self._endpoint.is_tls:
-                context = self._context or ssl.create_default_context()
-                self._connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
-            else:
-                self._connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-            self._connection.connect()
+            try:
+                sock = connect(self._target, timeout_s).socket
+            except NetworkFailure as failure:
+                raise ConnectionError(str(failure)) from None
+            sock.settimeout(timeout_s)
+            self._connection = http.client.HTTPConnection(self._target.host, self._target.port, timeout=timeout_s)
+            self._connection.sock = sock
         return self._connection
 
 

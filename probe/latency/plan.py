@@ -13,13 +13,18 @@ LONGEST_INTERVAL = 5.0
 
 
 class Endpoint(NamedTuple):
-    """The other end. `key` turns STAMP's authenticated mode on; `path` and `is_tls` are for the method `http`."""
+    """The other end. `key` turns STAMP's authenticated mode on; the fields after it are for the method `http`.
+
+    `host` may be an address that was resolved before; `name` is then what the certificate and the request speak of.
+    """
 
     host: str
     port: int = 862
+    key: bytes | None = None
     path: str = "/"
     is_tls: bool = False
-    key: bytes | None = None
+    name: str = ""
+    authority: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

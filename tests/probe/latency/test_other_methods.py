@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from measurement.errors import InstrumentError
 from measurement.vocabulary import LatencyMethod
 from probe.latency import EchoPlan, Endpoint, collect, echo, icmp
+from probe.peer.server import Peer, PeerSettings
+from tests.servers.certificate import certificate
 
 HOST = "127.0.0.1"
 
@@ -141,6 +144,19 @@ def test_http_times_the_first_byte_not_the_connection() -> None:
         result = echo(LatencyMethod.HTTP, Endpoint(HOST, port), plan(5))
     assert (result.received_count, result.method) == (5, LatencyMethod.HTTP)
     assert 30 <= result.rtt_min_ms <= result.rtt_median_ms < 60
+
+
+def test_http_over_tls_trusts_the_given_authority_and_checks_the_name(tmp_path: Path) -> None:
+    identity = certificate(tmp_path)
+    ours, key = str(identity.certificate), str(identity.key)
+    peer = Peer(PeerSettings(host=HOST, port=0, stamp_port=-1, certificate=ours, key=key))
+    peer.start()
+    there = Endpoint(HOST, peer.port, path="/healthz", is_tls=True, name="localhost")
+    trusted = echo(LatencyMethod.HTTP, there._replace(authority=ours), plan(3))
+    unknown = echo(LatencyMethod.HTTP, there, plan(2))
+    misnamed = echo(LatencyMethod.HTTP, there._replace(authority=ours, name="other.example"), plan(2))
+    peer.stop(1)
+    assert (trusted.received_count, unknown.received_count, misnamed.received_count) == (3, 0, 0)
 
 
 def test_http_of_a_server_that_hangs_up_is_loss() -> None:
