@@ -19,7 +19,7 @@ KEY = b"sixteen or more!" * 2
 
 
 def plan(count: int = 30, **more: object) -> EchoPlan:
-    return EchoPlan(**{"count": count, "interval_s": 0.002, "timeout_s": 0.3, "rng": random.Random(1), **more})
+    return EchoPlan(**{"count": count, "interval_s": 0.002, "timeout_s": 1.0, "rng": random.Random(1), **more})
 
 
 @contextmanager
