@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import ipaddress
+import socket
 from bisect import bisect_right
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,21 @@ def _enter(found: dict[int, list[tuple[int, int, int]]], row: list[str], path: s
         raise ConfigError(f"network.asn_table: {path}:{number}: Invalid row. {error}.") from None
     if asn > 0:  # 0 stands for "not routed"
         found[first.version].append((int(first), int(last), asn))
+
+
+def public_address(host: str, port: int = 443) -> str | None:
+    """Return the address this device uses towards a host, where it is a public one; nothing is sent.
+
+    Behind a network's address translation it is private, and the ASN stays unknown rather than guessed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as sender:
+            sender.connect(address)
+            own = str(sender.getsockname()[0])
+    except OSError:
+        return None
+    return own if ipaddress.ip_address(own.partition("%")[0]).is_global else None
 
 
 def describe(settings: NetworkSettings, system: Path = _SYSTEM) -> Network | None:

@@ -12,12 +12,12 @@ from measurement.record import Record
 from probe import nearest
 from probe.agent.agent import Measured, Order
 from probe.cycle import Cycle, run_cycle
-from probe.network import completed, describe
+from probe.network import asn_table, completed, describe, public_address
 from probe.position.source import PositionSource
 from probe.radio.source import RadioSource
 from probe.servers import Candidate
 from probe.surroundings import Surroundings
-from probe.target import Target
+from probe.target import Target, parse
 from probe.throughput.plan import Plan
 
 # Headers and acknowledgements of TCP/IP with full segments, both ways (40 of 1500 bytes, an ACK for every second one).
@@ -64,7 +64,9 @@ class Instrument:
 
         record = nearest.measure(standings, run, _log.info, settings.ca_file)
         if record.network is not None:
-            record = msgspec.structs.replace(record, network=completed(record.network))
+            table = asn_table(settings.network.asn_table) if settings.network.asn_table else None
+            address = public_address(parse(settings.peers[0]).host) if table is not None else None
+            record = msgspec.structs.replace(record, network=completed(record.network, address, table))
         return Measured(record, cost_of(record))
 
     def close(self) -> None:
