@@ -19,7 +19,7 @@ from collector.access import Access, Role
 from measurement.codec import encode
 from measurement.record import Record
 
-START_S = 40.0
+START_S = 90.0
 
 
 class Reply(NamedTuple):

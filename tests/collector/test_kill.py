@@ -42,6 +42,7 @@ class Sender(threading.Thread):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_every_acknowledged_record_is_stored_exactly_once(tmp_path: Path) -> None:
     running, noise = Running(tmp_path / "a", "--seal-every", "0.2"), random.Random(20260501)
     token = running.token("probe-1")
