@@ -171,7 +171,7 @@ def _ceiling() -> list[Row]:
         assert process.stderr is not None
         url = process.stderr.readline().removeprefix("peer: serving on ").split(",")[0].strip()
         for _ in range(CEILING_ROUNDS):
-            done = subprocess.run(_end(url, 1, "full", "downlink", 1, 1), capture_output=True, text=True, check=True)
+            done = subprocess.run(_end(url, 1, "brief", "downlink", 1, 1), capture_output=True, text=True, check=True)
             run = json.loads(done.stdout)
             rate, cost = _iperf3(15201)
             rates.append(run["goodput_bps"] / rate)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 
 from probe.target import parse, resolve
 from probe.throughput.http import measure
@@ -13,6 +14,12 @@ from probe.throughput.plan import Direction, Plan
 
 TRIES = 4
 STARVED = 0.01
+PLANS = {
+    "early": Plan(),
+    "full": Plan(is_thorough=True),
+    # For loopback: in ten seconds the peer's hourly allowance of bytes would be gone.
+    "brief": Plan(is_thorough=True, duration_s=4.0, pretest_s=0.5),
+}
 
 
 def peak_kilobytes() -> int:
@@ -51,11 +58,11 @@ def once(url: str, direction: str, plan: Plan) -> dict[str, object]:
 
 
 def main() -> None:
-    """Arguments: URL, repetitions, `early` or `full`, directions, streams (0: by the pre-test), core (-1: any)."""
+    """Arguments: URL, repetitions, a key of PLANS, directions, streams (0: by the pre-test), core (-1: any)."""
     url, count, kind, directions, streams, core = sys.argv[1:7]
     if int(core) >= 0:
         os.sched_setaffinity(0, {int(core)})
-    plan = Plan(is_thorough=kind == "full", stream_count=int(streams) or None)
+    plan = replace(PLANS[kind], stream_count=int(streams) or None)
     for _ in range(int(count)):
         for direction in directions.split(","):
             print(json.dumps(once(url, direction, plan)), flush=True)
