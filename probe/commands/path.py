@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from measurement.errors import InstrumentError
-from probe.path.hops import Finding, HopFigures, figures, findings
-from probe.path.link import Link, ProbeKind
-from probe.path.mtu import measure as measure_mtu
-from probe.path.trace import Trace, TracePlan
+from probe.path.hops import findings
+from probe.path.link import ProbeKind
+from probe.path.survey import Survey, survey
+from probe.path.trace import TracePlan
 
 HOW_TO_GRANT = (
     "Raw sockets are not allowed to this process. Run it by sudo, or grant them once: "
@@ -45,28 +45,27 @@ def command(
     pcap: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show the way to HOST hop by hop, with loss and round trips, and say where trouble starts."""
-    kind, plan = ProbeKind(method), TracePlan(probe_count=probes, ttl_most=max_ttl)
     try:
-        with Link(host, kind, port=port, pcap=pcap, ip_version=ip_version) as link:
-            hops = figures(Trace(link, plan, None if as_json else _progress).run())
-            address = link.address
-        largest = _mtu(address, plan.timeout_s / 3) if mtu and hops and hops[-1].is_destination else None
+        found = survey(
+            host,
+            ProbeKind(method),
+            TracePlan(probe_count=probes, ttl_most=max_ttl),
+            port=port,
+            ip_version=ip_version,
+            pcap=pcap,
+            with_mtu=mtu,
+            progress=None if as_json else _progress,
+        )
     except PermissionError:
         raise InstrumentError(HOW_TO_GRANT.format(python=sys.executable)) from None
     except socket.gaierror as error:
         raise InstrumentError(f"Cannot resolve {host!r}. {error.strerror}.") from None
     except OSError as error:
         raise InstrumentError(f"Cannot reach {host}. {error.strerror or error}.") from None
-    found = findings(hops)
     if as_json:
-        click.echo(_json(host, address, kind, hops, largest, found))
+        click.echo(_json(host, method, found))
     else:
-        _table(host, address, kind, hops, largest, found)
-
-
-def _mtu(address: str, timeout_s: float) -> int | None:
-    with Link(address, ProbeKind.ICMP) as link:
-        return measure_mtu(link, timeout_s)
+        _table(host, method, found)
 
 
 def _progress(done: int, total: int) -> None:
@@ -74,26 +73,23 @@ def _progress(done: int, total: int) -> None:
         click.echo(f"\rRound {done} of {total} …" + ("\r\x1b[K" if done == total else ""), nl=False, err=True)
 
 
-def _json(
-    host: str, address: str, kind: ProbeKind, hops: list[HopFigures], mtu_bytes: int | None, found: list[Finding]
-) -> str:
+def _json(host: str, method: str, found: Survey) -> str:
     answer = {
         "host": host,
-        "address": address,
-        "method": kind,
-        "is_reached": bool(hops) and hops[-1].is_destination,
-        "mtu_bytes": mtu_bytes,
-        "hops": hops,
-        "findings": found,
+        "address": found.address,
+        "method": method,
+        "is_reached": found.is_reached,
+        "mtu_bytes": found.mtu_bytes,
+        "hops": found.hops,
+        "findings": findings(found.hops),
     }
     return json.dumps(msgspec.to_builtins(answer), ensure_ascii=False)
 
 
-def _table(
-    host: str, address: str, kind: ProbeKind, hops: list[HopFigures], mtu_bytes: int | None, found: list[Finding]
-) -> None:
+def _table(host: str, method: str, found: Survey) -> None:
+    hops = found.hops
     count = hops[0].sent_count if hops else 0
-    click.echo(f"Path to {host} ({address}) by {kind.value.upper()}, {count} probes a hop")
+    click.echo(f"Path to {host} ({found.address}) by {method.upper()}, {count} probes a hop")
     wide = max([len(hop.address or "*") for hop in hops], default=7)
     click.echo(
         f"{'hop':>3}  {'address':<{wide}}  {'segment':<8}  {'loss':>5}  {'min':>8}  {'median':>8}  {'max':>8} ms"
@@ -108,8 +104,9 @@ def _table(
             f"{hop.ttl:>3}  {hop.address or '*':<{wide}}  {hop.segment or '':<8}  "
             f"{hop.loss_ratio:>5.0%}  {times}{others}"
         )
-    click.echo(f"Largest packet: {mtu_bytes} bytes" if mtu_bytes else "Largest packet: not found")
-    for finding in found:
+    click.echo(f"Largest packet: {found.mtu_bytes} bytes" if found.mtu_bytes else "Largest packet: not found")
+    troubles = findings(hops)
+    for finding in troubles:
         click.echo(f"Trouble starts in {WHERE[finding.segment]}: {finding.text}")
-    if not found:
+    if not troubles:
         click.echo("No trouble found.")

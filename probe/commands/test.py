@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -62,6 +63,7 @@ def default_probe_id() -> str:
 @click.option(
     "--timeout", type=click.FloatRange(0.5, 60), default=5.0, show_default=True, help="Seconds to wait for a step."
 )
+@click.option("--path", "with_path", is_flag=True, help="Trace the path to the peer afterwards; needs raw sockets.")
 @click.option("--authority", metavar="FILE", help="Certificates to trust instead of the system's, for https.")
 @click.option("--probe-id", default=default_probe_id, show_default="this machine's name", help="Who measures.")
 @click.option("--campaign", help="Campaign to note in the record.")
@@ -85,6 +87,7 @@ def command(
     precision: float,
     streams: int | None,
     timeout: float,
+    with_path: bool,
     authority: str | None,
     probe_id: str,
     campaign: str | None,
@@ -137,8 +140,31 @@ def command(
             return run_cycle(target, once, listener=listener)
 
     record = nearest.measure(order, run, say, authority)
+    if with_path:
+        record = _with_path(record, say)
     body = encode(record)
     decode(body)  # what the collector would refuse must not leave the probe
     click.echo(body.decode() if as_json else text(record, spoken))
     if record.outcome.status is Status.FAILED:
         sys.exit(1)
+
+
+def _with_path(record: Record, say: Callable[[str], None]) -> Record:
+    """Add the path to the peer; a record without one is still a record."""
+    import msgspec
+
+    from probe.path.hops import as_record
+    from probe.path.link import ProbeKind
+    from probe.path.survey import survey
+    from probe.path.trace import TracePlan
+
+    host = record.server.host if record.server is not None else None
+    if host is None:
+        return record
+    say(f"Tracing the path to {host} …")
+    try:
+        found = survey(host, ProbeKind.ICMP, TracePlan(probe_count=5))
+    except OSError as error:
+        say(f"No path: {error.strerror or error}. `haidang-probe path {host}` says more.")
+        return record
+    return msgspec.structs.replace(record, path=as_record(found.hops, found.mtu_bytes))

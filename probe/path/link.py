@@ -9,6 +9,7 @@ import logging
 import random
 import select
 import socket
+import struct
 import time
 import warnings
 from collections.abc import Iterator
@@ -174,7 +175,8 @@ class Link:
         """Yield the answers that wait, after at most `timeout_s` for the first."""
         ready = select.select([self._socket], [], [], max(0.0, timeout_s))[0]
         while ready:
-            with contextlib.suppress(OSError, ValueError):
+            # Whatever is on the wire may come in here, and what cannot be read is none of ours.
+            with contextlib.suppress(OSError, ValueError, AttributeError, IndexError, TypeError, struct.error):
                 packet = self._socket.recv()
                 answer = None if packet is None else self._read(packet)
                 if answer is not None:
