@@ -46,7 +46,7 @@ def blocks_of(rows: pl.DataFrame, kpi: SurfaceKpi, plane: Plane, size_m: float =
     """Average located records into blocks."""
     points = plane.project(rows["position_longitude_deg"].to_numpy(), rows["position_latitude_deg"].to_numpy())
     device = rows["probe_id"].to_physical().to_numpy().astype(np.int64)
-    site = rows["base_station_id"].to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    site = rows["base_station"].to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
     return average(points, _values(rows, kpi), device, site, size_m)
 
 

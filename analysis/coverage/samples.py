@@ -17,7 +17,7 @@ from archive.store import Archive
 COLUMNS = (
     "probe_id", "started_at", "is_simulated", "outcome_failure", "h3_cell",
     "position_longitude_deg", "position_latitude_deg",
-    "operator", "technology", "base_station_id", "rsrp", "sinr", "downlink", "access_failure",
+    "operator", "technology", "base_station", "rsrp", "sinr", "downlink", "access_failure",
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def located(
             for reason, count in judged["reason"].drop_nulls().value_counts().iter_rows():
                 excluded[reason] = excluded.get(reason, 0) + count
             kept = judged.filter(pl.col("reason").is_null() & pl.col("technology").is_in(MOBILE))
-            parts.append(kept.select(COLUMNS).with_columns(pl.col("probe_id", "base_station_id").cast(pl.Categorical)))
+            parts.append(kept.select(COLUMNS).with_columns(pl.col("probe_id", "base_station").cast(pl.Categorical)))
             progress("days", done, len(wanted))
     rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.Float64))
     return Located(rows.drop_nulls(["position_longitude_deg", "position_latitude_deg"]), excluded)

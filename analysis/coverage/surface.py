@@ -39,11 +39,10 @@ class Prediction(NamedTuple):
 
 
 class Surface(NamedTuple):
-    """Blocks with a trend, a variogram of the rest, the factor of the intervals, and how it was validated."""
+    """Blocks with the candidates whose mean is taken, the factor of the intervals, and how it was validated."""
 
     blocks: Blocks
-    trend: Trend
-    model: Model
+    candidates: list[Candidate]
     factor: float
     reports: list[Report]
 
@@ -56,14 +55,24 @@ class Surface(NamedTuple):
             Positions in metres, shape (m, 2).
         """
         near = nearest(self.blocks.points, targets)
-        rest = self.blocks.values - self.trend.at(self.blocks.points)
-        estimate = krige(self.blocks.points, rest, near, self.model)
-        return Prediction(
-            estimate.mean + self.trend.at(targets),
-            estimate.sigma * self.factor,
-            estimate.error * self.factor,
-            near.distance_m[:, 0],
-        )
+        mean, sigma, error = np.zeros((3, len(targets)))
+        for trend, model in self.candidates:
+            rest = self.blocks.values - trend.at(self.blocks.points)
+            estimate = krige(self.blocks.points, rest, near, model)
+            mean += (estimate.mean + trend.at(targets)) / len(self.candidates)
+            sigma += estimate.sigma * self.factor / len(self.candidates)
+            error += estimate.error * self.factor / len(self.candidates)
+        return Prediction(mean, sigma, error, near.distance_m[:, 0])
+
+    @property
+    def trend(self) -> Trend:
+        """The trend of the best candidate."""
+        return self.candidates[0].trend
+
+    @property
+    def model(self) -> Model:
+        """The variogram of the best candidate."""
+        return self.candidates[0].model
 
 
 def probability_above(prediction: Prediction, threshold: float) -> Floats:
@@ -123,4 +132,4 @@ def fit_surface(blocks: Blocks, stations: Floats, rng: np.random.Generator, *, f
     if len(blocks.values) < FEWEST_BLOCKS:
         return None
     choice = choose(blocks, _candidates(blocks, stations, falls, rng), rng)
-    return Surface(blocks, choice.candidate.trend, choice.candidate.model, choice.factor, choice.reports)
+    return Surface(blocks, choice.candidates, choice.factor, choice.reports)

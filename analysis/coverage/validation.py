@@ -23,6 +23,8 @@ SQUARE_M = 500.0
 TARGETS = 1500
 """Blocks validated at most."""
 FOLDS = 5
+MIXED = 3
+"""The mean of the best three candidates errs less than the one that came out best by luck."""
 _FOLD_M = 1000.0
 _NORMAL_95 = 1.959964
 
@@ -50,9 +52,9 @@ class Report(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The candidate that erred least, the factor that makes its intervals honest, and the reports."""
+    """The candidates that erred least, the factor that makes its intervals honest, and the reports."""
 
-    candidate: Candidate
+    candidates: list[Candidate]
     factor: float
     reports: list[Report]
 
@@ -82,6 +84,19 @@ def _factor(error: Floats, sigma: Floats) -> float:
     if len(error) < 20:
         return 1.0
     return float(np.clip(np.quantile(np.abs(error) / sigma, 0.95) / _NORMAL_95, 0.5, 3.0))
+
+
+def _best(tried: Sequence[tuple[Floats, Floats]]) -> list[int]:
+    """Return the numbers of the candidates that erred least, best first."""
+    return sorted(range(len(tried)), key=lambda index: float(np.mean(tried[index][0] ** 2)))[:MIXED]
+
+
+def _mix(tried: Sequence[tuple[Floats, Floats]], places: Sequence[int]) -> tuple[Floats, Floats]:
+    """Return error and sigma of the mean of some candidates."""
+    return (
+        np.asarray(np.mean([tried[place][0] for place in places], axis=0)),
+        np.asarray(np.mean([tried[place][1] for place in places], axis=0)),
+    )
 
 
 def _report(scheme: str, error: Floats, sigma: Floats, idw_error: Floats) -> Report:
@@ -124,7 +139,7 @@ def choose(blocks: Blocks, candidates: Sequence[Candidate], rng: np.random.Gener
     near, kept = beyond(blocks.points, blocks.points[drawn], HELD_OUT_M, NEIGHBOURS)
     own = drawn[kept]
     if len(own) < 2 * FOLDS:
-        return Choice(candidates[0], 1.0, [])
+        return Choice(list(candidates[:1]), 1.0, [])
     tried = [_errors(blocks, candidate, near, own) for candidate in candidates]
     fold = (
         rng.permutation(int(_squares(blocks.points, _FOLD_M).max()) + 1)[_squares(blocks.points, _FOLD_M)[own]] % FOLDS
@@ -134,21 +149,21 @@ def choose(blocks: Blocks, candidates: Sequence[Candidate], rng: np.random.Gener
         inside, rest = fold == part, fold != part
         if not rest.any():
             rest = inside
-        best = min(tried, key=lambda pair: float(np.mean(pair[0][rest] ** 2)))
-        error[inside] = best[0][inside]
-        sigma[inside] = best[1][inside] * _factor(best[0][rest], best[1][rest])
-    place = min(range(len(tried)), key=lambda index: float(np.mean(tried[index][0] ** 2)))
-    factor = _factor(*tried[place])
+        mixed = _mix(tried, _best([(e[rest], s[rest]) for e, s in tried]))
+        error[inside] = mixed[0][inside]
+        sigma[inside] = mixed[1][inside] * _factor(mixed[0][rest], mixed[1][rest])
+    places = _best(tried)
+    factor = _factor(*_mix(tried, places))
     idw = blocks.values[own] - inverse_distance(blocks.values, near)
     reports = [_report(f"held out {HELD_OUT_M:.0f} m", error, sigma, idw)]
     for scheme, groups in (("squares 500 m", _squares(blocks.points, SQUARE_M)), ("one site out", blocks.site)):
-        found = _by_group(blocks, candidates[place], factor, scheme, groups, drawn)
+        found = _by_group(blocks, [candidates[place] for place in places], factor, scheme, groups, drawn)
         reports += [found] if found else []
-    return Choice(candidates[place], factor, reports)
+    return Choice([candidates[place] for place in places], factor, reports)
 
 
 def _by_group(
-    blocks: Blocks, candidate: Candidate, factor: float, scheme: str, groups: Ints, drawn: Ints
+    blocks: Blocks, candidates: Sequence[Candidate], factor: float, scheme: str, groups: Ints, drawn: Ints
 ) -> Report | None:
     """Validate each block without its own group; blocks of no group (-1) are not validated."""
     drawn = drawn[groups[drawn] >= 0]
@@ -158,6 +173,7 @@ def _by_group(
     if len(kept) < 20:
         return None
     own = drawn[kept]
-    error, sigma = _errors(blocks, candidate, near, own)
+    tried = [_errors(blocks, candidate, near, own) for candidate in candidates]
+    error, sigma = _mix(tried, range(len(tried)))
     idw = blocks.values[own] - inverse_distance(blocks.values, near)
     return _report(scheme, error, sigma * factor, idw)

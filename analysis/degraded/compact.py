@@ -27,13 +27,13 @@ KPIS = ("downlink", "uplink", "latency", "access_failure")
 def columns(layers: Sequence[str]) -> list[str]:
     """Return the names of the columns of the state."""
     return [
-        "started_at", "hour", "probe_id", "server", "operator", "technology", "base_station_id", "h3_cell",
+        "started_at", "hour", "probe_id", "server", "operator", "technology", "base_station", "h3_cell",
         "is_simulated", *(area_column(layer) for layer in layers), *KPIS,
     ]  # fmt: skip
 
 
 def _key(records: DayRecords) -> str:
-    key = hashlib.sha256(f"2 {records.day} {records.layers}".encode())
+    key = hashlib.sha256(f"3 {records.day} {records.layers}".encode())
     for segment in records.segments:
         key.update(segment.sha256.encode())
     for block in records.blocks:

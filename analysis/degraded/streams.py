@@ -38,7 +38,7 @@ class Streams(NamedTuple):
 
 def column_of(layer: str) -> str:
     """Return the column that a layer's areas stand in; empty for operators."""
-    return {STATIONS: "base_station_id", OPERATORS: ""}.get(layer, area_column(layer))
+    return {STATIONS: "base_station", OPERATORS: ""}.get(layer, area_column(layer))
 
 
 def collapse(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
