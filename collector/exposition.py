@@ -75,8 +75,9 @@ def _results(service: Service) -> None:
     ratings = service.result("area_ratings")
     service.metrics.clear("haidang_area_rating_score")
     if ratings is not None:
-        scores = ratings.filter((ratings["kpi"] == "score") & ratings["value"].is_not_null())
-        newest = scores.sort("period").unique(_RATINGS, keep="last")
+        scores = ratings.filter((ratings["statistic"] == "score") & ratings["value"].is_not_null())
+        # The whole time ("all") stands only where no month was rated.
+        newest = scores.sort(scores["period"] != "all", "period").unique(_RATINGS, keep="last")
         for row in newest.head(MOST_SERIES).iter_rows(named=True):
             labels = {name: str(row[name]) for name in _RATINGS}
             service.metrics.put("haidang_area_rating_score", float(row["value"]), **labels)

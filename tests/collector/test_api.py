@@ -40,7 +40,8 @@ def published(collector: Running) -> Running:
         keys = [area.key for area in next(la for la in archive.layers() if la.key == "districts-2024").areas][:4]
         ratings = [rating(key, samples=100, devices=20) for key in keys[:2]]
         ratings += [rating(keys[2], samples=4, devices=4), rating(keys[3], samples=90, devices=2)]
-        ratings += [score(keys[0], 70.0, "2026-05"), score(keys[0], 72.0, "2026-06")]
+        ratings += [score(keys[0], 70.0, "2026-05"), score(keys[0], 72.0, "2026-06"), score(keys[0], 71.0, "all")]
+        ratings += [score(keys[0], 1.0, "2026-06") | {"statistic": "weight"}]
         archive.write_result("area_ratings", pl.DataFrame(ratings))
         archive.write_result(
             "degraded",
@@ -106,7 +107,7 @@ def test_filters_and_pages(published: Running) -> None:
     assert (len(first.json["ratings"]), first.json["next"]) == (2, "2")
     assert 'rel="next"' in first.headers["link"]
     last = published.call("GET", "/v1/ratings/areas?limit=2&after=4").json
-    assert (len(last["ratings"]), last["next"]) == (2, None)
+    assert (len(last["ratings"]), last["next"]) == (2, "6")
 
 
 @pytest.mark.parametrize(
