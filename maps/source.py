@@ -70,6 +70,8 @@ class Source(NamedTuple):
 def _shown(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Bring the figures of a long table into the unit that is shown."""
     factor = pl.col("kpi").replace_strict(_SCALES, default=1.0, return_dtype=pl.Float64)
+    if "statistic" in frame.columns:  # scores and weights have no unit, whatever their KPI
+        factor = pl.when(pl.col("statistic").is_in(["score", "weight"])).then(1.0).otherwise(factor)
     return frame.with_columns(pl.col(column) * factor for column in SCALED[name] if column in frame.columns)
 
 

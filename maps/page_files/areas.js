@@ -17,10 +17,10 @@
 
   /* Build the shapes of a layer; `onPick(index)` answers a click. */
   function areaLayer(layer, onPick) {
-    const renderer = L.svg({ padding: 0.3 });
+    const renderer = L.svg({ padding: 0.3, pane: "areas" });
     const group = L.featureGroup();
     const shapes = layer.areas.map((area, index) => {
-      const shape = L.polygon(area.polygons.map((polygon) => polygon.map(ring)), { renderer, weight: 1, bubblingMouseEvents: false });
+      const shape = L.polygon(area.polygons.map((polygon) => polygon.map(ring)), { renderer, pane: "areas", weight: 1, bubblingMouseEvents: false });
       shape.on("click", (event) => onPick(index, event.latlng));
       shape.bindTooltip(() => haidang.name(area.name), { sticky: true, className: "area-tip" });
       group.addLayer(shape);

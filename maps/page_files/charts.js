@@ -85,12 +85,12 @@
 
   /* `rows`: [{name, value, low, high}]: a point and its interval each, so that overlap is seen. */
   function sideBySide(label, kpi, rows) {
-    const step = 34;
+    const step = rows.length > 6 ? 26 : 34;
     const height = rows.length * step + 30;
     const low = Math.min(...rows.map((row) => row.low ?? row.value));
     const high = Math.max(...rows.map((row) => row.high ?? row.value));
     const margin = (high - low) * 0.1 || 1;
-    const x = scale([kpi.unit.startsWith("dB") ? low - margin : Math.min(0, low), high + margin], 150, BOX.width - 20);
+    const x = scale(kpi.id === "score" ? [0, 100] : [kpi.unit.startsWith("dB") ? low - margin : Math.min(0, low), high + margin], 190, BOX.width - 20);
     const svg = el("svg", { viewBox: `0 0 ${BOX.width} ${height}`, class: "plot", role: "img", "aria-label": label });
     ticks(x.domain[0], x.domain[1], 6).forEach((value) => svg.append(
       el("line", { x1: x(value), x2: x(value), y1: 4, y2: height - 24, class: "grid" }),
@@ -98,12 +98,30 @@
     ));
     rows.forEach((row, index) => {
       const y = index * step + 20;
-      svg.append(el("text", { x: 140, y: y + 4, class: "tick end strong" }, row.name));
+      svg.append(el("text", { x: 180, y: y + 4, class: "tick end strong" }, row.name));
       if (row.low !== null && row.low !== undefined) svg.append(el("line", { x1: x(row.low), x2: x(row.high), y1: y, y2: y, stroke: COLOURS[index % 6], "stroke-width": 5, "stroke-opacity": 0.45, "stroke-linecap": "round" }));
       svg.append(el("circle", { cx: x(row.value), cy: y, r: 6, fill: COLOURS[index % 6] }));
     });
     return el("figure", {}, svg, el("p", { class: "hint" }, `${haidang.title(kpi)}${kpi.unit ? ` (${kpi.unit})` : ""} · ${t("facts.interval")}`));
   }
 
-  Object.assign(haidang, { lines, distribution, sideBySide });
+  /* Where one stands among all: how many have each value, and a line at this one. */
+  function standing(label, kpi, values, own) {
+    const [first, last] = kpi.id === "score" ? [0, 100] : [Math.min(...values), Math.max(...values)];
+    const count = 25;
+    const bins = new Array(count).fill(0);
+    values.forEach((value) => { bins[Math.max(0, Math.min(count - 1, Math.floor(((value - first) / (last - first || 1)) * count)))] += 1; });
+    const x = scale([first, last], BOX.left, BOX.width - BOX.right);
+    const y = scale([0, Math.max(...bins) * 1.1], BOX.height - BOX.bottom, BOX.top);
+    const svg = frame(label);
+    axes(svg, y, ticks(first, last, 6).map((value) => [x(value), haidang.num(value, value % 1 ? 1 : 0)]), { unit: "" });
+    bins.forEach((held, index) => svg.append(el("rect", {
+      x: x(first + ((last - first) * index) / count) + 1, width: (BOX.width - BOX.left - BOX.right) / count - 2, y: y(held), height: y(0) - y(held), fill: "#8fa3b0",
+    })));
+    svg.append(el("line", { x1: x(own), x2: x(own), y1: BOX.top, y2: y(0), stroke: COLOURS[1], "stroke-width": 3 }));
+    const better = values.filter((value) => (kpi.better === "higher" ? value < own : value > own)).length;
+    return el("figure", {}, svg, el("p", { class: "hint" }, t("plot.standing", { share: `${haidang.num((100 * better) / values.length)}%`, count: haidang.num(values.length) })));
+  }
+
+  Object.assign(haidang, { standing, lines, distribution, sideBySide });
 })();

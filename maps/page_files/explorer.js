@@ -71,7 +71,7 @@
     const hexagons = haidang.hexagons();
     const overlays = {};
 
-    for (const [name, order] of [["hexagons", 410], ["labels", 450], ["findings", 440], ["stations", 445]]) {
+    for (const [name, order] of [["areas", 390], ["hexagons", 410], ["labels", 450], ["findings", 440], ["stations", 445]]) {
       map.createPane(name).style.zIndex = order;
     }
     map.getPane("labels").style.pointerEvents = "none";
@@ -149,7 +149,7 @@
       drawLegend();
       haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state, state.kpi), previousPeriod, go };
       drawPanel();
-      await Promise.all([drawHexagons(mine), drawStations(mine), drawDensity(), drawOverlays(mine)]);
+      await Promise.all([drawHexagons(mine), drawStations(mine), drawDensity(mine), drawOverlays(mine)]);
       if (mine === turn) {
         document.documentElement.dataset.ready = String(turn);
         status.textContent = t("status.shown", { kpi: haidang.title(kpi()), operator: haidang.operator(state.operator), technology: haidang.technology(state.technology), period: haidang.period(state.period) });
@@ -221,8 +221,20 @@
       }
     }
 
-    async function drawDensity() {
+    async function drawDensity(mine) {
       if (state.theme !== "density") return void heat.remove();
+      const data = (await cellsOf()) || {};
+      const resolution = Object.keys(data).filter((key) => key !== "thin").map(Number).sort((a, b) => a - b)[0];
+      const figures = resolution && (data[resolution].downlink || Object.values(data[resolution])[0]);
+      const world = figures ? await gridOf(resolution) : null;
+      if (mine !== turn) return;
+      const top = figures ? [...figures.tests].sort((a, b) => a - b)[Math.floor(0.95 * (figures.tests.length - 1))] : 1;
+      let at = 0;
+      heat.setLatLngs((figures ? figures.index : []).map((step, i) => {
+        at += step;
+        const centre = map.unproject([world[at * 14], world[at * 14 + 1]], 0);
+        return [centre.lat, centre.lng, Math.min(1, figures.tests[i] / top)];
+      }));
       if (!map.hasLayer(heat)) heat.addTo(map);
     }
 

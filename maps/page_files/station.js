@@ -5,7 +5,6 @@
   const section = (title, ...content) => el("section", {}, el("h2", {}, title), ...content);
 
   function identity(registry, index) {
-    const site = haidang.site();
     const pairs = [
       [t("operator.label"), registry.at("operator", index)],
       [t("technology.label"), haidang.technology(registry.at("technology", index))],
@@ -15,7 +14,7 @@
     ];
     const at = `14/${registry.at("latitude", index)}/${registry.at("longitude", index)}`;
     return el("div", { class: "facts" }, el("dl", {}, pairs.filter(([, value]) => value !== null).map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, value)))),
-      el("a", { href: `index.html#${new URLSearchParams({ over: "stations", at })}` }, t("area.on_map")), site.is_simulated ? null : null);
+      el("a", { href: `index.html#${new URLSearchParams({ over: "stations", at })}` }, t("area.on_map")));
   }
 
   function ratingsTable(rows) {
@@ -51,6 +50,29 @@
     return groups.length ? section(`${haidang.title(kpi)}: ${t("plot.months")}`, haidang.lines(t("plot.months"), kpi, groups, words.length, words.map((month, i) => [i, `${Number(month.slice(5))}/${month.slice(2, 4)}`]))) : null;
   }
 
+  /* The scores of each measure behind the score, the weakest first. */
+  function why(rows) {
+    const site = haidang.site();
+    const parts = rows.filter((row) => row.kpi !== "score" && row.statistic === "score" && row.value !== null && row.period === site.words.period[0]);
+    const classes = [...new Set(parts.map((row) => row.technology))];
+    const own = classes.find((word) => word !== site.all) ?? classes[0];
+    const kept = parts.filter((row) => row.technology === own).sort((a, b) => a.value - b.value);
+    if (!kept.length) return null;
+    return section(t("area.why"), el("p", { class: "hint" }, t("area.why.hint")), haidang.sideBySide(t("area.why"), haidang.kpiOf("score"), kept.map((row) => ({ ...row, name: haidang.title(haidang.kpiOf(row.kpi)) }))));
+  }
+
+  /* This station among all that are rated on the same class of technology. */
+  async function among(rows, kpiId) {
+    const site = haidang.site();
+    const kpi = haidang.kpiOf(kpiId);
+    const own = rows.filter((row) => row.kpi === kpiId && row.period === site.words.period[0] && row.value !== null && row.status !== "insufficient" && row.statistic === haidang.statisticOf(kpiId, row.statistic));
+    const mine = own.find((row) => row.technology !== site.all) ?? own[0];
+    const packed = mine && await loadIf(`bts-0-${kpiId}`);
+    if (!packed) return null;
+    const every = haidang.table(packed).rows((row) => row.technology === mine.technology && row.value !== null && row.status !== "insufficient").map((row) => row.value);
+    return every.length > 5 ? section(`${haidang.title(kpi)}${kpi.unit ? ` (${kpi.unit})` : ""}: ${t("plot.among")}`, haidang.standing(t("plot.among"), kpi, every, mine.value)) : null;
+  }
+
   async function show() {
     const site = haidang.site();
     const content = document.getElementById("content");
@@ -71,6 +93,7 @@
     content.replaceChildren(...[
       section(t("station.identity"), identity(registry, index)),
       section(t("area.figures"), rows.length ? ratingsTable(rows) : (site.computed.includes("bts_ratings") ? el("p", { class: "empty" }, t("thin.none")) : haidang.notComputed("haidang-analysis rate"))),
+      why(rows), await among(rows, "score"), await among(rows, "downlink"), await among(rows, "rsrp"),
       months(rows, "score"), months(rows, "downlink"), months(rows, "rsrp"),
     ].filter(Boolean));
     document.documentElement.dataset.ready = "1";

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -153,3 +154,21 @@ def test_every_text_exists_in_both_languages_with_the_same_places() -> None:
         assert vietnamese[key].strip(), key
         assert english[key].strip(), key
     assert used_keys() - set(vietnamese) == set()
+
+
+def test_scores_keep_their_scale_whatever_their_kpi(tmp_path: Path) -> None:
+    from analysis.results import schema, shape
+
+    rows = [
+        {"layer": "l", "area": "a", "operator": "*", "technology": "*", "period": "all", "status": "rated", **row}
+        for row in (
+            {"kpi": "loss", "statistic": "score", "value": 93.0},
+            {"kpi": "loss", "statistic": "mean", "value": 0.01},
+            {"kpi": "downlink", "statistic": "median", "value": 4e7},
+        )
+    ]
+    with Archive(tmp_path / "archive", create=True) as archive:
+        frame = pl.DataFrame(rows, schema_overrides={k: schema("area_ratings")[k] for k in ("value",)})
+        archive.write_result("area_ratings", shape("area_ratings", frame))
+    shown = read_source(tmp_path / "archive").tables["area_ratings"]
+    assert shown["value"].to_list() == [93.0, 1.0, 40.0]
