@@ -12,7 +12,7 @@ from probe.radio.at import generic, quectel, simcom
 from probe.radio.at.port import AtPort
 from probe.radio.reading import Reading
 
-PROBE_S = 0.6  # a port that is no AT port stays silent; there may be four of them on one modem
+PROBE_S = 1.0  # a port that is no AT port stays silent; there may be four of them on one modem
 GENERIC_EVERY = 10  # samples; operator and registration change seldom
 _PATTERNS = ("serial/by-id/*", "ttyUSB*", "ttyACM*")
 

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.cli import group
@@ -155,6 +155,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("row", DOCUMENTS, ids=lambda row: row.name)
+@settings(deadline=None)
 @given(JSON)
 def test_any_json_gives_valid_records_or_a_reason(row, raw):
     account = Account()

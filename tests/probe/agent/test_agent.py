@@ -33,6 +33,7 @@ def unlogged():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_thirty_days_without_a_collector_stay_within_their_bounds(tmp_path, unlogged):
     clock = SimulatedClock()
     line = Line(clock)
@@ -64,6 +65,8 @@ def test_thirty_days_without_a_collector_stay_within_their_bounds(tmp_path, unlo
     one.spool.close()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_thirty_days_with_a_collector_that_comes_and_goes_deliver_everything(tmp_path):
     clock = SimulatedClock()
     line = Line(clock)

@@ -6,7 +6,7 @@ from statistics import mean
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from measurement.errors import ConfigError
@@ -76,6 +76,7 @@ def test_a_bad_window_is_named(text):
         parse_window(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from([[], ["07:00-09:00"], ["sat 23:00-01:00"]]), st.floats(30, 1e6))
 def test_a_test_is_always_ahead(stamp, windows, interval):
     schedule = Schedule(interval, [parse_window(w) for w in windows], zone=ZONE, rng=random.Random(stamp))

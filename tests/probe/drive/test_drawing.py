@@ -1,6 +1,6 @@
 """Tracks, bars and spark lines."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.drive.drawing import across_m, bar, colour_of, spark, track
@@ -31,6 +31,7 @@ def test_the_width_is_told_in_metres():
     assert 1110 < across_m(points, 40, 20) < 1140
 
 
+@settings(deadline=None)
 @given(st.lists(POINT, max_size=60), st.integers(1, 80), st.integers(1, 30))
 def test_any_track_fits_its_frame(points, width, height):
     rows = track(points, width, height)

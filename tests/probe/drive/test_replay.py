@@ -18,6 +18,7 @@ MINUTES = 20
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_counts_are_equal_at_both_ends(tmp_path):
     if not LOG.is_file():
         pytest.skip("the log is not in ../shared/data/gnettrack_dakar")
@@ -48,7 +49,7 @@ def test_counts_are_equal_at_both_ends(tmp_path):
             collector.kill()
             time.sleep(2)
             collector.start()
-        _, told = driving.communicate(timeout=100)
+        _, told = driving.communicate(timeout=300)
         assert driving.returncode == 0, told
         again = subprocess.run(
             [str(part) for part in (BIN / "haidang-probe", "spool", "--spool", spool)], capture_output=True, text=True

@@ -4,7 +4,7 @@ import os
 import tty
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.position.nmea import Nmea, NmeaPosition, checked, degrees
@@ -53,6 +53,7 @@ def test_south_and_west_are_negative():
     assert degrees("12", "N") is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_no_bytes_raise(line):
     assert checked(line) is None or isinstance(checked(line), list)

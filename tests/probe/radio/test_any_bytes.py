@@ -1,7 +1,7 @@
 """No parser raises on whatever a line may bring, and none lets an impossible value through."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from measurement.rules import leg_findings
@@ -58,6 +58,7 @@ WORDS = st.sampled_from(
 
 
 @pytest.mark.parametrize("parse", PARSERS, ids=lambda p: f"{p.__module__}.{p.__name__}")
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(WORDS, max_size=30).map(",".join)))
 def test_parsers_never_raise_and_never_let_the_impossible_through(parse, text):
     from measurement.errors import InstrumentError
@@ -70,6 +71,7 @@ def test_parsers_never_raise_and_never_let_the_impossible_through(parse, text):
         assert not list(leg_findings(sample, "$"))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_replies_are_split_whatever_stands_between(text):
     assert all(line.name and line.fields for line in lines(text))
