@@ -16,6 +16,7 @@ SEGMENTS = "segments"
 RESULTS = "results"
 LAYOUT_VERSION = 1
 DEFAULT_TIME_ZONE = "Asia/Ho_Chi_Minh"
+LOG_BYTES = 256 << 20  # to which the write-ahead log is cut after a burst
 PAGE_SIZE = 16_384  # a block of a batch spans a fourth of the pages it would at SQLite's 4,096
 
 TABLES = """

@@ -34,11 +34,13 @@ class _Block(NamedTuple):
     body: bytes
 
 
-def _blocks(archive: Archive, limit_bytes: int) -> Iterator[_Block]:
+def _blocks(archive: Archive, limit_bytes: int, until: int) -> Iterator[_Block]:
     size = 0
     cursor = archive.connection.execute(
         "SELECT sequence, first_sequence, day, body FROM hot WHERE sequence >"
-        " (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'sealed_through') ORDER BY sequence"
+        " (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'sealed_through')"
+        " AND sequence <= ? ORDER BY sequence",
+        (until,),
     )
     for row in cursor:
         yield _Block(*row)
@@ -53,8 +55,11 @@ def hot_rows(archive: Archive) -> int:
     return int(archive.setting("hot_rows") or 0)
 
 
-def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
-    """Move the oldest hot rows, up to about `limit_bytes` of blocks, into one segment a day; return how many."""
+def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES, until: int = 2**62) -> int:
+    """Move the oldest hot rows, up to about `limit_bytes` of blocks, into one segment a day; return how many.
+
+    Rows after the sequence `until` stay: those that a sink, which has the others, has still to take.
+    """
     layers = archive.layer_keys()
     begin = _sealed_through(archive.connection)
     frames: dict[str, list[pl.DataFrame]] = {}
@@ -67,7 +72,7 @@ def seal(archive: Archive, limit_bytes: int = 8 * CHUNK_BYTES) -> int:
         frames.setdefault(day, []).append(blocks.frame(pending.pop(day), layers))
         sizes[day] = 0
 
-    for block in _blocks(archive, limit_bytes):
+    for block in _blocks(archive, limit_bytes, until):
         first, _ = ranges.get(block.day, (block.first_sequence, 0))
         ranges[block.day] = (first, block.sequence)
         pending.setdefault(block.day, []).append(block.body)
@@ -131,7 +136,7 @@ def _small(archive: Archive, day: str, rows: int, through: int) -> list[_Part]:
     return [_Part(*row) for row in found]
 
 
-def merge(archive: Archive, through: int, *, rows: int = 500_000, least: int = 4) -> int:
+def merge(archive: Archive, through: int, *, rows: int = 200_000, least: int = 4) -> int:
     """Merge the small segments of one day into one; return how many were replaced, 0 when none need it.
 
     Only segments up to sequence `through` are touched: those that every sink has passed.

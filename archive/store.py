@@ -68,6 +68,7 @@ class Archive:
         self.connection.execute(f"PRAGMA page_size={layout.PAGE_SIZE}")
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
+        self.connection.execute(f"PRAGMA journal_size_limit={layout.LOG_BYTES}")
         if create:
             self.connection.executescript(layout.TABLES)
             self._default("layout_version", str(layout.LAYOUT_VERSION))

@@ -34,18 +34,19 @@ class Keeper:
 
     def step(self, monotonic: float, now: datetime) -> bool:
         """Do what is due; return whether there was work, so that the caller knows when to rest."""
-        worked = self._seal(monotonic)
-        worked = clear(self._archive) > 0 or worked
-        if worked:
-            return True
-        if merge(self._archive, self._delivered()):
-            return True
         if monotonic - self._swept_at > 60:
             self._swept_at = monotonic
-            sweep(self._archive, now)
-            forget(self._archive, int((now.timestamp() - self._retention_days * 86_400) * 1000))
-            self._archive.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return False
+            self._tidy(now)
+        worked = self._seal(monotonic)
+        worked = clear(self._archive) > 0 or worked
+        # Merging waits for a quiet moment: it makes reading faster, sealing keeps the journal short.
+        return worked or merge(self._archive, self._delivered()) > 0
+
+    def _tidy(self, now: datetime) -> None:
+        sweep(self._archive, now)
+        forget(self._archive, int((now.timestamp() - self._retention_days * 86_400) * 1000))
+        # PASSIVE never makes the journal wait, as TRUNCATE would while a snapshot is open.
+        self._archive.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _seal(self, monotonic: float) -> bool:
         rows = hot_rows(self._archive)
@@ -53,7 +54,17 @@ class Keeper:
         if not is_due:
             return False
         self._sealed_at = monotonic
-        return seal(self._archive) > 0
+        return seal(self._archive, until=self._boundary(rows)) > 0
+
+    def _boundary(self, rows: int) -> int:
+        """Return where a segment must end so that no sink which reads hot rows is given half a segment again."""
+        if rows > 4 * SEAL_ROWS:
+            return 2**62
+        (least,) = self._archive.connection.execute(
+            "SELECT min(sequence) FROM sink_cursors WHERE sequence >"
+            " (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'sealed_through')"
+        ).fetchone()
+        return 2**62 if least is None else int(least)
 
     def _delivered(self) -> int:
         """Return the sequence up to which every sink has taken its records."""
