@@ -9,9 +9,10 @@ from probe.peer.connection import BadRequest, PeerConnection, Request
 from probe.peer.payload import send
 from probe.throughput.tcp import suit_to_distance
 
-PIECE_BYTES = 1024 * 1024
+PIECE_BYTES = 256 * 1024
+"""A piece may block as long as its parts move: small enough that a slow reader does not outlast its test by much."""
 MOST_BYTES = 2**40
-ACCOUNT_BYTES = 4 * PIECE_BYTES
+ACCOUNT_BYTES, ACCOUNT_S = 4 * 1024 * 1024, 0.25
 """Accounting takes two locks: not for each piece."""
 
 
@@ -25,13 +26,16 @@ def download(connection: PeerConnection, request: Request) -> None:
     if request.verb == "HEAD":
         return
     suit_to_distance(connection.socket)
-    peer, sent, spent, started = connection.peer, 0, 0, time.monotonic()
+    peer, sent, spent = connection.peer, 0, 0
+    started = accounted = time.monotonic()
     counter = peer.metrics.bytes.labels("downlink")
     try:
         while sent < length:
             room = connection.lease.bytes_left - (sent - spent)
             sent += send(connection.socket, sent, max(1, min(PIECE_BYTES, length - sent, room)))
-            if sent - spent >= min(ACCOUNT_BYTES, connection.lease.bytes_left):
+            now = time.monotonic()
+            if sent - spent >= min(ACCOUNT_BYTES, connection.lease.bytes_left) or now - accounted >= ACCOUNT_S:
+                accounted = now
                 is_allowed = peer.admission.spend(connection.lease, sent - spent)
                 counter.inc(sent - spent)
                 spent = sent

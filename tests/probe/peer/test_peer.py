@@ -22,6 +22,7 @@ import pytest
 
 from measurement.errors import ConfigError
 from probe.peer import connection as connections
+from probe.peer import server
 from probe.peer.limits import Limits
 from probe.peer.server import Peer, PeerSettings
 from probe.peer.tickets import Rates
@@ -205,6 +206,19 @@ def test_bytes_of_a_test_are_bounded() -> None:
         test_id = http("POST", f"{peer.url}/v1/test").data["test"]
         answer = talk(peer, f"GET /v1/download?bytes=90000000&test={test_id} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert 4_000_000 < len(answer) < 7_000_000
+
+
+def test_a_slow_reader_does_not_outlast_its_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STALL_SECONDS", 0.3)
+    with serving(limits=Limits(test_s=1)) as peer, socket.create_connection(("127.0.0.1", peer.port), 5) as sock:
+        sock.sendall(b"GET /v1/download?bytes=900000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.recv(1000)
+        started = time.monotonic()
+        while metric(peer, "haidang_peer_connections_open") and time.monotonic() - started < 20:
+            with contextlib.suppress(ConnectionError):
+                sock.recv(20_000)
+            time.sleep(0.05)
+        assert time.monotonic() - started < 15
 
 
 def test_metrics_add_up(peer: Peer) -> None:
