@@ -65,7 +65,7 @@ def command(
     if as_json:
         click.echo(_json(host, method, found))
     else:
-        _table(host, method, found)
+        _table(host, method, found, mtu)
 
 
 def _progress(done: int, total: int) -> None:
@@ -86,7 +86,7 @@ def _json(host: str, method: str, found: Survey) -> str:
     return json.dumps(msgspec.to_builtins(answer), ensure_ascii=False)
 
 
-def _table(host: str, method: str, found: Survey) -> None:
+def _table(host: str, method: str, found: Survey, with_mtu: bool) -> None:
     hops = found.hops
     count = hops[0].sent_count if hops else 0
     click.echo(f"Path to {host} ({found.address}) by {method.upper()}, {count} probes a hop")
@@ -104,7 +104,8 @@ def _table(host: str, method: str, found: Survey) -> None:
             f"{hop.ttl:>3}  {hop.address or '*':<{wide}}  {hop.segment or '':<8}  "
             f"{hop.loss_ratio:>5.0%}  {times}{others}"
         )
-    click.echo(f"Largest packet: {found.mtu_bytes} bytes" if found.mtu_bytes else "Largest packet: not found")
+    if with_mtu:
+        click.echo(f"Largest packet: {found.mtu_bytes} bytes" if found.mtu_bytes else "Largest packet: not found")
     troubles = findings(hops)
     for finding in troubles:
         click.echo(f"Trouble starts in {WHERE[finding.segment]}: {finding.text}")

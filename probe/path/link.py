@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from measurement.errors import ConfigError
+from probe.path import kernel_filter
 
 HEADER_BYTES = {4: 28, 6: 48}
 UDP_PORT = 33_434
@@ -130,7 +131,7 @@ class Link:
             opened.ins.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             opened.ins.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS
             opened.auxdata_available = True
-        _filter(opened.ins, self.address, self.ip_version, interface)
+        kernel_filter.attach(opened.ins, self.address)
         return opened
 
     def _open_pcap(self, path: str | None) -> Any:
@@ -263,13 +264,3 @@ def _supersocket() -> Any:
         warnings.simplefilter("ignore")
         from scapy import supersocket
     return supersocket
-
-
-def _filter(sock: socket.socket, address: str, ip_version: int, interface: str) -> None:
-    """Let the kernel drop what is none of ours, where libpcap is there to compile the filter."""
-    with contextlib.suppress(Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from scapy.arch.linux import attach_filter
-
-        protocol = "icmp" if ip_version == 4 else "icmp6"
-        attach_filter(sock, f"{protocol} or src host {address}", interface)
