@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from measurement.errors import ConfigError, InstrumentError
+from measurement.errors import ConfigError
 from probe.position.source import PositionSource
 from probe.radio.source import RadioSource
 from probe.settings import Position, Radio
@@ -43,19 +42,11 @@ def _command(settings: Radio) -> RadioSource:
     return source
 
 
-def _auto(settings: Radio) -> RadioSource | None:
-    """Take ModemManager where it has a modem, else a serial port that answers AT, else none."""
-    if settings.device is None and shutil.which("mmcli"):
-        try:
-            return _modemmanager(settings)
-        except InstrumentError:
-            pass
-    source = _at(settings)
-    try:
-        source.sample()
-    except InstrumentError:
-        source.close()
-        return None
+def _auto(settings: Radio) -> RadioSource:
+    found = _loaded("probe.radio.auto", "candidates")(
+        settings.device, baud=settings.baud, gnb_id_bits=settings.gnb_id_bits, sinr_scale=settings.sinr_scale
+    )
+    source: RadioSource = _loaded("probe.radio.auto", "AutoSource")(found)
     return source
 
 

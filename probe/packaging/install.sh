@@ -24,6 +24,7 @@ done
 
 program=$root/opt/haidang settings=$root/etc/haidang state=$root/var/lib/haidang
 unit=$root/etc/systemd/system/haidang-probe.service link=$root/usr/local/bin/haidang-probe
+rules=$root/etc/polkit-1/rules.d/50-haidang-probe.rules
 
 real() { [ -z "$root" ]; }
 say() { echo "haidang-probe: $*"; }
@@ -36,7 +37,7 @@ fi
 
 if [ $what != install ]; then
     if systemd; then systemctl disable --now haidang-probe.service 2>/dev/null || true; fi
-    rm -rf "$program" "$unit" "$link"
+    rm -rf "$program" "$unit" "$link" "$rules"
     if systemd; then systemctl daemon-reload; fi
     if [ $what = purge ]; then
         rm -rf "$settings" "$state"
@@ -90,6 +91,10 @@ else
     cp "$files/probe.toml" "$settings/probe.toml"
 fi
 cp "$files/haidang-probe.service" "$unit"
+if [ -d "$(dirname "$rules")" ]; then
+    # ModemManager lets only an active session ask for signal values and cells; the agent has none.
+    cp "$files/polkit.js" "$rules"
+fi
 if real; then
     chown -R haidang:haidang "$state"
     chmod 750 "$state"

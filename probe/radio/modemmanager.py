@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ _ACCESS = (("5gnr", Technology.NR_SA), ("lte", Technology.LTE), ("umts", Technol
            ("hsdpa", Technology.UMTS), ("hsupa", Technology.UMTS), ("gsm", Technology.GSM), ("gprs", Technology.GSM),
            ("edge", Technology.GSM))  # fmt: skip
 _LEGS = {"lte": Leg.ANCHOR, "5g": Leg.NR, "5gnr": Leg.NR}
+
+_log = logging.getLogger("haidang.radio")
 
 Run = Callable[[Sequence[str]], str]
 
@@ -39,16 +42,9 @@ class ModemManagerSource:
     """One modem of ModemManager, `any` for the first."""
 
     def __init__(self, modem: str = "any", *, gnb_id_bits: int = 24, run: Run = mmcli) -> None:
-        """Ask for signal values each second.
-
-        Raises
-        ------
-        InstrumentError
-            Where there is no modem.
-        """
         self._modem, self._gnb_id_bits, self._run = modem, gnb_id_bits, run
         self._network: Network | None = None
-        self._ask("--signal-setup=1", is_json=False)
+        self._is_set_up = False
 
     def _ask(self, option: str | None = None, *, is_json: bool = True) -> str:
         return self._run([*(["-J"] if is_json else []), "-m", self._modem, *([option] if option else [])])
@@ -56,12 +52,22 @@ class ModemManagerSource:
     def sample(self) -> list[RadioSample]:
         """Return the cells; where the modem cannot list them, the signal of each leg."""
         self._network = network_of(self._ask()) or self._network
+        if not self._is_set_up:
+            self._set_up()
         signal = signal_of(self._ask("--signal-get"))
         try:
             cells = cells_of(self._ask("--get-cell-info"), self._gnb_id_bits).samples
         except InstrumentError:  # ModemManager before 1.20, or a modem that cannot
             cells = []
         return joined(cells, signal)
+
+    def _set_up(self) -> None:
+        """Ask for fresh signal values each second; without the right to, those of ModemManager's own pace remain."""
+        try:
+            self._ask("--signal-setup=1", is_json=False)
+        except InstrumentError as error:
+            _log.warning("signal values may be old: %s", error)
+        self._is_set_up = True
 
     def network(self) -> Network | None:
         """Return operator, PLMN, roaming and technology as last seen."""

@@ -74,6 +74,8 @@ def test_an_upgrade_keeps_token_spool_and_configuration_and_removal_leaves_them(
     (state / "spool.sqlite").write_bytes(b"records")
     (image / "etc" / "haidang" / "probe.toml").write_text('peers = ["http://mine"]\n')
     (image / "opt" / "haidang").mkdir(parents=True)
+    rules = image / "etc" / "polkit-1" / "rules.d"
+    rules.mkdir(parents=True)
     (image / "opt" / "haidang" / "old").write_text("")
     script = ["sh", FOLDER / "install.sh", "--root", image]
     done = subprocess.run(
@@ -92,10 +94,12 @@ def test_an_upgrade_keeps_token_spool_and_configuration_and_removal_leaves_them(
     assert (image / "etc" / "haidang" / "probe.toml").read_text() == 'peers = ["http://mine"]\n'
     assert "[budget]" in (image / "etc" / "haidang" / "probe.toml.new").read_text()
     assert (image / "etc" / "systemd" / "system" / "haidang-probe.service").is_file()
+    assert "org.freedesktop.ModemManager1" in (rules / "50-haidang-probe.rules").read_text()
     packages = subprocess.run([program.parent / "python", "-m", "pip", "list"], capture_output=True, text=True).stdout
     assert "numpy" not in packages
     assert subprocess.run([*script, "--uninstall"], capture_output=True).returncode == 0
     assert not program.exists()
+    assert not list(rules.iterdir())
     assert (state / "token").is_file()
     assert subprocess.run([*script, "--purge"], capture_output=True).returncode == 0
     assert not state.exists()
