@@ -21,7 +21,7 @@ from shapely.geometry import MultiPolygon
 
 from analysis.results import ALL
 from maps import language
-from maps.scales import COLOURS, GRADES, NO_DATA, breaks_of, class_of
+from maps.scales import COLOURS, GRADES, NO_DATA, breaks_of, row_class
 from maps.selection import Selection, is_rated, rows
 from maps.shapes import Shaped, label_point, shape
 from maps.source import Source
@@ -76,7 +76,7 @@ def _areas(axes: Axes, shaped: Shaped, found: dict[str, dict[str, Any]], selecti
             continue
         if row is not None and is_rated(row):
             solid.append(_outline(geometry))
-            colours.append(COLOURS[class_of(row["value"], breaks)])
+            colours.append(COLOURS[row_class(row, breaks)])
         else:
             thin.append(_outline(geometry))
     axes.add_collection(PatchCollection(thin, facecolor="#eef2f4", edgecolor=NO_DATA, linewidth=0.5, hatch="////"))

@@ -77,6 +77,18 @@ def class_of(value: float, breaks: tuple[float, ...]) -> int:
     return sum(value <= edge for edge in breaks)
 
 
+def row_class(row: dict[str, Any], breaks: tuple[float, ...]) -> int:
+    """Return the class of a rated row: its grade where it has one, for a failed limit caps it, else by its value.
+
+    Examples
+    --------
+    >>> row_class({'grade': 'D', 'value': 60.0}, (35, 50, 65, 80)), row_class({'value': 60.0}, (35, 50, 65, 80))
+    (1, 2)
+    """
+    grade = row.get("grade")
+    return GRADES.index(grade) if grade in GRADES else class_of(row["value"], breaks)
+
+
 def payload() -> list[dict[str, Any]]:
     """Return what the page needs of every KPI: the score first."""
     score: dict[str, Any] = {

@@ -8,12 +8,9 @@
 
   function figuresTable(ratings, technology, period) {
     const site = haidang.site();
-    const rows = ratings.filter((row) => row.technology === technology && row.period === period && ["score", "median", "share", "mean"].includes(row.statistic));
+    const rows = ratings.filter((row) => row.technology === technology && row.period === period && row.statistic === haidang.statisticOf(row.kpi, row.statistic));
     const operators = site.words.operator.filter((word) => rows.some((row) => row.operator === word));
-    const of = (operator, id) => {
-      const found = rows.filter((row) => row.operator === operator && row.kpi === id);
-      return found.find((row) => row.statistic === haidang.statisticOf(id)) || found[0];
-    };
+    const of = (operator, id) => rows.find((row) => row.operator === operator && row.kpi === id);
     const kpis = site.kpis.filter((kpi) => rows.some((row) => row.kpi === kpi.id));
     const cell = (kpi, row) => {
       if (!row) return "–";

@@ -144,7 +144,7 @@
         if (state.theme !== "areas") return { colour: land, opacity: 0.9, isThin: false };
         if (!haidang.isRated(row)) return { colour: site.no_data, opacity: 0.18, isThin: true };
         const opacity = row.status === "provisional" ? 0.5 : 0.82; // less evidence, less colour
-        return { colour: site.colours[haidang.classOf(kpi(), state.technology, row.value)], opacity, isThin: false };
+        return { colour: site.colours[haidang.rowClass(kpi(), state.technology, row)], opacity, isThin: false };
       }, state.area);
       drawLegend();
       haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state, state.kpi), previousPeriod, go };
@@ -254,7 +254,7 @@
         if (state.operator !== site.all && stations.registry.at("operator", index) !== state.operator) return null;
         const row = rows.get(index);
         if (!haidang.isRated(row)) return { colour: site.no_data, isThin: true };
-        return { colour: site.colours[haidang.classOf(kpi(), row.technology, row.value)], isThin: false };
+        return { colour: site.colours[haidang.rowClass(kpi(), row.technology, row)], isThin: false };
       }, state.station);
       stations.group.addTo(map);
     }
@@ -272,6 +272,7 @@
       const grade = row.grade ? ` (${row.grade})` : "";
       return [
         [haidang.title(kpi()), haidang.figure(kpi(), row.value) + grade],
+        [t("facts.capped"), row.grade && haidang.rowClass(kpi(), state.technology, row) < haidang.classOf(kpi(), state.technology, row.value) ? t("facts.capped.why") : null],
         [t("facts.interval"), haidang.range(kpi(), row.low, row.high)],
         [t("rank.place"), row.rank_low ? `${haidang.rankText(row)} / ${haidang.num(haidang.overview.rows.size)}` : null],
         [t("rank.samples"), haidang.num(row.samples_count)],

@@ -61,6 +61,12 @@
     return breaks.filter((edge) => (rising ? value >= edge : value <= edge)).length;
   }
 
+  /* The class of a row: its grade where it has one (a grade may be capped below its score), else by its value. */
+  function rowClass(kpi, tech, row) {
+    const graded = kpi.id === "score" && row.grade ? haidang.site().grades.indexOf(row.grade) : -1;
+    return graded >= 0 ? graded : classOf(kpi, tech, row.value);
+  }
+
   /* The statistic a KPI is shown by: given one of its rows' words, the same word where it is that statistic. */
   const MEANS = ["loss"]; // the median of losses is 0 nearly everywhere
   function statisticOf(id, word = "median") {
@@ -122,6 +128,6 @@
   }
 
   Object.assign(haidang, {
-    statisticOf, hasText, columnTitle, cellText, t, num, figure, range, period, day, operator, technology, title, name, kpiOf, classOf, locale, language: () => code,
+    rowClass, statisticOf, hasText, columnTitle, cellText, t, num, figure, range, period, day, operator, technology, title, name, kpiOf, classOf, locale, language: () => code,
   });
 })();

@@ -15,7 +15,7 @@
     const span = row.low !== null && row.high !== null && row.low !== undefined
       ? el("span", { class: "whisker", style: { left: `${100 * Math.max(0, row.low / top)}%`, right: `${100 * Math.max(0, 1 - row.high / top)}%` } }) : null;
     return el("span", { class: "bar", "aria-hidden": "true" },
-      el("span", { class: `fill class-${haidang.classOf(kpi, tech, row.value)}`, style: { width: `${100 * share}%` } }), span);
+      el("span", { class: `fill class-${haidang.rowClass(kpi, tech, row)}`, style: { width: `${100 * share}%` } }), span);
   }
 
   function valueCell(kpi, tech, row, top) {

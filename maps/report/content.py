@@ -13,7 +13,7 @@ from maps.findings import FINDINGS, connected, whole
 from maps.picture import operator_of, technology_of
 from maps.publish.ratings import shown_statistic
 from maps.report.findings import table
-from maps.scales import breaks_of, class_of
+from maps.scales import breaks_of, row_class
 from maps.selection import Selection, best_first, is_rated, rows
 from maps.source import Source
 from measurement.kpi import BY_ID, KPIS
@@ -137,7 +137,7 @@ def _ranked(code: str, row: dict[str, Any], names: dict[str, str], selection: Se
         "value": language.number(code, row["value"], 0 if selection.kpi == "score" else 1),
         "interval": _interval(code, row, 0 if selection.kpi == "score" else 1),
         "samples": language.number(code, row["samples_count"]),
-        "class": class_of(row["value"], breaks_of(selection.kpi, selection.technology)),
+        "class": row_class(row, breaks_of(selection.kpi, selection.technology)),
         "bar": [max(0.0, min(100.0, v)) if v is not None else None for v in (row["low"], row["value"], row["high"])],
     }
 
