@@ -6,15 +6,17 @@ itself (`limited_by`) is shown where all three fail.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 
 import pytest
 
 from measurement.codec import decode
 from measurement.record import Record
-from measurement.vocabulary import Status
+from measurement.vocabulary import LimitedBy, Status
 from tests.lab.line import Lab, line, require
-from tests.lab.run_peer import MAIN, start_peer
+from tests.lab.run_peer import MAIN, start_peer, wait_for
 
 pytestmark = pytest.mark.root
 
@@ -68,6 +70,22 @@ def test_a_shaper_with_a_deep_bucket_is_not_believed() -> None:
             if error <= 0.05:
                 break
         assert error <= 0.05
+
+
+@pytest.mark.skipif(shutil.which("iperf3") is None, reason="iperf3 is not installed")
+def test_other_traffic_is_seen() -> None:
+    with line(50e6, 10) as lab:
+        url = start_peer(lab)
+        lab.start("peer", ["iperf3", "-s"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lab, 5201)
+        other = ["iperf3", "-c", lab.peer_address, "-u", "-b", "15M", "-R", "-t", "30"]
+        lab.start("probe", other, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        record = measure(lab, url, "--only", "downlink")
+    assert record.device is not None
+    assert record.throughput is not None
+    assert record.throughput.downlink is not None
+    assert (record.device.cross_traffic_bytes or 0) > 0.1 * (record.throughput.downlink.bytes_count or 0)
+    assert record.device.limited_by in (LimitedBy.CROSS_TRAFFIC, LimitedBy.PROBE_CPU)  # a busy machine says the latter
 
 
 def test_data_used_is_a_small_part_of_a_full_test() -> None:
