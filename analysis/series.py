@@ -114,6 +114,14 @@ def _along(frame: pl.DataFrame, area: str, at: Sequence[str]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+# An archive without layers has series of nothing; the columns stand all the same.
+_NO_LAYERS = {
+    "area": pl.String, "operator": pl.String, "technology": pl.String, "kpi": pl.String, "hour": pl.Int8,
+    "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "samples_count": pl.Int64, "is_simulated": pl.Boolean,
+    "layer": pl.String,
+}  # fmt: skip
+
+
 def series_of(seen: pl.DataFrame, layers: Sequence[str]) -> pl.DataFrame:
     """Return one day's figures by area, and by area and hour, from its observations."""
     kept = seen.filter(rules.reason(rules.AREA).is_null()).with_columns(pl.col("is_simulated").fill_null(False))
@@ -129,7 +137,7 @@ def series_of(seen: pl.DataFrame, layers: Sequence[str]) -> pl.DataFrame:
             _along(once.with_columns(empty), column, ()).with_columns(hour=pl.lit(None, pl.Int8), layer=pl.lit(layer))
         )
         parts.append(_along(inside.with_columns(empty), column, ("hour",)).with_columns(layer=pl.lit(layer)))
-    return pl.concat(parts, how="diagonal")
+    return pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema=_NO_LAYERS)
 
 
 def build_series(task: DayTask) -> pl.DataFrame:
