@@ -9,6 +9,9 @@
 # --root DIR works under another root and touches neither users nor systemd: for images, and for tests.
 set -eu
 
+# One function, called on the last line: a script that was cut on its way does nothing.
+main() {
+
 what=install from=haidang root=
 while [ $# -gt 0 ]; do
     case $1 in
@@ -112,3 +115,6 @@ else
     say "next: sudo -u haidang haidang-probe enrol COLLECTOR-URL CODE, then edit $settings/probe.toml,"
     say "      then sudo systemctl start haidang-probe"
 fi
+}
+
+main "$@"
