@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from archive.blocks import without
-from archive.known import in_segments
+from archive.known import ids_since_ms, in_segments
 from archive.store import Archive
 from measurement.errors import StorageError
 
@@ -56,10 +56,9 @@ class _Waiting(NamedTuple):
 class Journal:
     """One writer thread with its own connection. `append` never blocks; `done` is called on the writer's thread."""
 
-    def __init__(self, archive: Archive, known_since_ms: int = 0) -> None:
-        """Start the writer; ids older than `known_since_ms` are looked up in the segments."""
+    def __init__(self, archive: Archive) -> None:
+        """Start the writer; the archive's connection is its own from now on."""
         self._archive = archive
-        self._known_since_ms = known_since_ms
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self.waiting_bytes = 0
         self.commit_count = 0
@@ -144,7 +143,8 @@ class Journal:
         duplicates: set[int] = set()
         if cursor.rowcount < len(rows):
             duplicates = {offset for offset, row in enumerate(rows) if not _holds(connection, row)}
-        old = [o for o, (key, _) in enumerate(rows) if int.from_bytes(key[:6]) < self._known_since_ms]
+        horizon = ids_since_ms(self._archive)
+        old = [o for o, (key, _) in enumerate(rows) if int.from_bytes(key[:6]) < horizon] if horizon else []
         if old:
             found = in_segments(self._archive, connection, [rows[offset][0] for offset in old])
             duplicates.update(offset for offset in old if rows[offset][0] in found)

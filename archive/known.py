@@ -37,10 +37,18 @@ def in_segments(archive: Archive, connection: sqlite3.Connection, record_ids: Se
     return found
 
 
+def ids_since_ms(archive: Archive) -> int:
+    """Return the time from which on the table `ids` is complete."""
+    return int(archive.setting("ids_since_ms") or 0)
+
+
 def forget(archive: Archive, before_ms: int, limit: int = 20_000) -> int:
     """Remove up to `limit` ids whose time is before `before_ms` and whose records are sealed; return how many."""
-    horizon = max(before_ms, 0).to_bytes(6)
+    before_ms = max(before_ms, ids_since_ms(archive))
+    horizon = before_ms.to_bytes(6)
     with archive.transaction() as connection:
+        # In the same transaction: from now on the journal looks older ids up in the segments too.
+        connection.execute("INSERT OR REPLACE INTO settings VALUES ('ids_since_ms', ?)", (str(before_ms),))
         cursor = connection.execute(
             "DELETE FROM ids WHERE record_id IN (SELECT record_id FROM ids WHERE record_id < ?"
             " AND sequence <= (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'sealed_through')"

@@ -64,7 +64,7 @@ async def _tick(service: Service) -> None:
         try:
             service.access.refresh()
             if beat % 15 == 0:
-                service.presence.flush()
+                await asyncio.get_running_loop().run_in_executor(service.queries, service.presence.flush)
         except sqlite3.Error as error:
             _LOG.warning("the catalogue is busy: %s", error)
 

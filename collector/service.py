@@ -77,11 +77,11 @@ class Service:
         # Beside serving, so that a restart does not wait for it.
         threading.Thread(target=placer.build, name="grids", daemon=True).start()
         self.admission = Admission(placer, ZoneInfo(deployment.time_zone))
-        horizon = self.now().timestamp() - deployment.retention_days * 86_400
-        self.journal = Journal(Archive(folder), int(max(horizon, 0) * 1000))
+        self.journal = Journal(Archive(folder))
         self.window = Window(self.metrics, self.archive.layer_keys())
         self.uptime = Uptime(self.metrics)
-        self.presence = Presence(self.archive)
+        # A connection of its own: its writes wait for the journal, and nobody shall wait with them.
+        self.presence = Presence(Archive(folder))
         self.tickets = Tickets(secret_of(deployment.ticket_secret_file, folder), self.now)
         limits = self.limits
         self.by_probe = Limiter(Rate(limits.probe_requests_per_s, limits.probe_burst), self.monotonic)

@@ -94,7 +94,7 @@ def test_a_duplicate_older_than_the_horizon_is_found_in_the_segments(archive: Ar
     horizon = max(unix_ms_of(r.record_id) for r in found) + 1
     assert forget(archive, horizon) == 10
     assert archive.connection.execute("SELECT count(*) FROM ids").fetchone() == (0,)
-    second = Journal(Archive(archive.path), known_since_ms=horizon)
+    second = Journal(Archive(archive.path))
     second.append(entries([*found, *records(2, seed=5)]), waiter)
     assert set(range(10)) <= waiter.wait().duplicates
     second.close()
