@@ -11,6 +11,7 @@ from analysis import grid, series, stations, tables, thresholds
 from analysis import rate as rating
 from analysis.executors import executor
 from analysis.explain import explain
+from analysis.influx import Place, records_of
 from analysis.output import emit, out_option, progress
 from archive.store import Archive
 from measurement.errors import ConfigError
@@ -45,12 +46,19 @@ def _why(
 @click.option("--months/--no-months", default=True, show_default=True, help="Also rate each month by itself.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Also make hexagons, series, distributions.")
 @click.option("--facts/--no-facts", default=True, show_default=True, help="Also examine base stations: path loss, …")
+@click.option("--source", type=click.Choice(("archive", "influx")), default="archive", show_default=True,
+              help="Where the records are; areas, stations and results are in the archive all the same.")  # fmt: skip
+@click.option("--influx-url", default="http://127.0.0.1:8086", show_default=True, help="With --source influx.")
+@click.option("--influx-org", default="haidang", show_default=True, help="Organisation in InfluxDB.")
+@click.option("--influx-bucket", default="haidang", show_default=True, help="Bucket the collector writes.")
+@click.option("--influx-token-file", type=click.Path(path_type=Path), help="Else the environment's INFLUXDB_TOKEN.")
 @click.option("--why", metavar="AREA", help="Explain an area (key or name) from the ratings written last.")
 @out_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a row.")
 def command(
     path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int,
-    cluster: str | None, months: bool, maps: bool, facts: bool, why: str | None,
+    cluster: str | None, months: bool, maps: bool, facts: bool, source: str, influx_url: str, influx_org: str,
+    influx_bucket: str, influx_token_file: Path | None, why: str | None,
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Rate areas, base stations and operators; write the tables into the archive.
@@ -59,6 +67,7 @@ def command(
     haidang-analysis rate --archive ./archive
     haidang-analysis rate --archive ./archive --layer communes-2025 --operator Viettel --technology 5g --json
     haidang-analysis rate --archive ./archive --jobs 4 --out ratings.geojson
+    haidang-analysis rate --archive ./archive --source influx --influx-token-file token
     haidang-analysis rate --archive ./archive --why 303 --operator Viettel
     """
     limits = thresholds.load(country)
@@ -66,8 +75,13 @@ def command(
         with Archive(path) as archive:
             click.echo(_why(archive, limits, layer, why, operator, period))
         return
-    with Archive(path) as archive, executor(jobs, cluster) as pool:
-        ready = rating.prepare(archive, limits, pool, progress)
+    place = Place(influx_url, influx_org, influx_bucket, influx_token_file)
+    with (
+        Archive(path) as archive,
+        records_of(source, place, archive, lambda count: progress("records read", count, count)) as records,
+        executor(jobs, cluster) as pool,
+    ):
+        ready = rating.prepare(records, limits, pool, progress)
         owners = {station.id: station.operator for station in archive.base_stations()}
         written = {
             "area_ratings": rating.rate_areas(ready, limits, pool, months, progress),
@@ -75,7 +89,7 @@ def command(
             "exclusions": rating.exclusions(ready),
         }
         if facts:
-            written["bts_facts"] = stations.read_facts(archive, progress)
+            written["bts_facts"] = stations.read_facts(records, progress)
         if maps:
             written["hexagons"] = grid.hexagons(ready, limits, pool, progress)
             written["series"] = series.series(ready, pool, progress)

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from archive import layout
 from archive.following import Chunk
+from collector.sinks.blocks import block_lines
 from collector.sinks.downsampling import FLUX, TASK_EVERY, down_bucket
 from collector.sinks.lines import rating_lines, test_lines
 from measurement.errors import ConfigError, DeliveryError
@@ -105,7 +106,9 @@ class InfluxSink:
     def write(self, chunk: Chunk) -> None:
         """Write the records of a chunk, then the ratings where the analysis has renewed them."""
         for start in range(0, chunk.frame.height, LINES_A_WRITE):
-            self._put(test_lines(chunk.frame.slice(start, LINES_A_WRITE)))
+            part = chunk.frame.slice(start, LINES_A_WRITE)
+            self._put(test_lines(part))
+            self._put(block_lines(part))
         self._put_ratings()
 
     def close(self) -> None:

@@ -1,0 +1,56 @@
+"""Blocks in a real InfluxDB and back into an archive that can be judged."""
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from analysis import influx as reading
+from archive.store import Archive
+from collector.sinks import blocks
+from measurement.errors import ConfigError, StorageError
+from tests.collector.sinks.test_influx import archive, deliver, feeder, influxd, own_influxd, records, token
+
+__all__ = ["archive", "influxd", "own_influxd", "token"]
+
+
+def test_what_is_pulled_is_what_was_kept(archive, influxd, tmp_path):
+    archive.append_frame(records(700))
+    deliver(feeder(archive, influxd, "volume"))
+    with archive.transaction() as connection:  # and once more, with other neighbours
+        connection.execute("UPDATE sink_cursors SET sequence = 0")
+    archive.append_frame(records(60, first=700))
+    deliver(feeder(archive, influxd, "volume"))
+    place = reading.Place(influxd.url, influxd.org, "volume")
+    pulled = reading.pull(place, archive, tmp_path / "pulled")
+    assert_frame_equal(everything(pulled), everything(archive))
+
+
+def everything(held: Archive) -> pl.DataFrame:
+    with held.snapshot() as snapshot:
+        return pl.concat([snapshot.frame(day) for day in snapshot.days]).sort("record_id")
+
+
+def test_a_block_keeps_within_what_influxdb_promises():
+    wide = records(250).with_columns(pl.lit("ế" * 190).alias("organisation") + pl.col("record_id"))
+    lines = blocks.block_lines(wide).splitlines()
+    assert len(lines) > 1 or len(lines[0]) < 64_100
+    values = [line.split(b'"')[1] for line in lines]
+    assert all(len(value) <= blocks.MOST_BYTES for value in values)
+    assert_frame_equal(pl.concat(map(reading.decode, values)), wide.drop(blocks.LEFT_OUT))
+
+
+def test_the_same_records_make_the_same_point():
+    one, other = records(10), records(10, first=5)
+    assert blocks.block_lines(one) == blocks.block_lines(one)
+    assert blocks.block_lines(one).split()[-1] != blocks.block_lines(other).split()[-1]
+
+
+def test_an_influxdb_that_is_away_is_said(archive, tmp_path):
+    with pytest.raises(StorageError, match="is not reached"):
+        reading.pull(reading.Place("http://127.0.0.1:9"), archive, tmp_path / "pulled")
+
+
+def test_a_token_that_is_missing_is_said(archive, tmp_path, monkeypatch):
+    monkeypatch.delenv(reading.TOKEN_VARIABLE)
+    with pytest.raises(ConfigError, match="INFLUXDB_TOKEN"):
+        reading.pull(reading.Place("http://127.0.0.1:9"), archive, tmp_path / "pulled")
