@@ -91,7 +91,8 @@ def test_exclusions_name_their_rule(tmp_path: Path) -> None:
     frame = city.records(2, 60)
     broken = {
         0: ("flags", ["speed-implausible"]), 1: ("device_limited_by", "probe_cpu"),
-        2: ("outcome_failure", "interrupted"), 3: ("outcome_failure", "server_busy"), 4: ("position_is_mock", True), 5: ("network_is_roaming", True),
+        2: ("outcome_failure", "interrupted"), 3: ("outcome_failure", "server_busy"),
+        4: ("position_is_mock", True), 5: ("network_is_roaming", True),
         6: ("network_technology", "wifi"), 7: ("network_operator", None), 8: ("h3_cell", None),
         9: ("position_accuracy_m", 201.0), 10: ("position_accuracy_m", 51.0),
     }  # fmt: skip
