@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TEXTS = (".py", ".md", ".toml", ".yml", ".yaml", ".json", ".sh", ".typ", ".html", ".js", ".css", "")
+TEXTS = (".txt", ".py", ".md", ".toml", ".yml", ".yaml", ".json", ".sh", ".typ", ".html", ".js", ".css", "")
 
 
 def tracked() -> list[Path]:

@@ -93,7 +93,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    r"""Compare two sides: difference of medians and shares, 95 % interval, verdict.
+    """Compare two sides: difference of medians and shares, 95 % interval, verdict.
 
     A side is key=value,… with operator, technology, area, from, until (civil days) and hour (18-22).
 

@@ -46,7 +46,7 @@ def _text(frame: pl.DataFrame, names: dict[str, str]) -> str:
 @out_option
 @json_option
 def command(path: Path, layer: str | None, period: str, country: str, out: Path | None, as_json: bool) -> None:
-    r"""Hold certified campaigns, and areas as rated last, against the limits: PASS, FAIL or INDETERMINATE.
+    """Hold certified campaigns, and areas as rated last, against the limits: PASS, FAIL or INDETERMINATE.
 
     Only campaigns in mode `certified` that meet every quota are certified; all else is indicative («chỉ dấu»).
 

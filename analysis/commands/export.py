@@ -32,7 +32,7 @@ def command(
     path: Path, is_open: bool, out: Path, previous: Path | None, resolution: int | None, licence: str, publisher: str,
     url: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    r"""Write hexagon × month × operator × technology as CSV, Parquet and GeoJSON with dictionary and DCAT.
+    """Write hexagon × month × operator × technology as CSV, Parquet and GeoJSON with dictionary and DCAT.
 
     Only rows of at least 5 tests and 3 devices, only closed months. Rows of the previous edition stay as they were.
 

@@ -57,7 +57,7 @@ def command(
     operator: str | None, saturated: str | None, campaign: str | None, organisation: str | None, at: str | None,
     position: tuple[float, float] | None, as_json: bool,
 ) -> None:  # fmt: skip
-    r"""Bring files, folders, zip or tar archives of other tools into the archive.
+    """Bring files, folders, zip or tar archives of other tools into the archive.
 
     Each row passes the checks of a record. The account tells what was kept, and what was refused for which reason. What
     the archive holds already is not taken twice. Exit code 1 where nothing at all could be used.

@@ -55,7 +55,7 @@ def _text(frame: pl.DataFrame, names: dict[str, str], layer: str | None) -> str:
 @out_option
 @json_option
 def command(path: Path, layer: str | None, targets: Path | None, out: Path | None, as_json: bool) -> None:
-    r"""Count users and samples, whole, by area and by organisation, by month, against targets.
+    """Count users and samples, whole, by area and by organisation, by month, against targets.
 
     \b
     haidang-analysis participation --archive ./archive

@@ -61,7 +61,7 @@ def command(
     influx_bucket: str, influx_token_file: Path | None, why: str | None,
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    r"""Rate areas, base stations and operators; write the tables into the archive.
+    """Rate areas, base stations and operators; write the tables into the archive.
 
     \b
     haidang-analysis rate --archive ./archive

@@ -46,7 +46,7 @@ def _text(frame: pl.DataFrame) -> str:
 @out_option
 @json_option
 def command(path: Path, out: Path | None, as_json: bool) -> None:
-    r"""Say how available the lines of fixed probes were, and how many offices are connected.
+    """Say how available the lines of fixed probes were, and how many offices are connected.
 
     \b
     haidang-analysis sites --archive ./archive

@@ -23,7 +23,7 @@ def command(target: Path, folder: Path, quiet: bool) -> None:
     Examples:
       haidang-collector backup /mnt/backup/haidang --archive /srv/haidang
       haidang-collector verify --archive /mnt/backup/haidang
-    """  # noqa: D301
+    """
 
     def progress(done: int, total: int) -> None:
         if not quiet:

@@ -20,7 +20,7 @@ def command(config: Path, as_json: bool) -> None:
     \b
     Example:
       haidang-collector check /etc/haidang.toml
-    """  # noqa: D301
+    """
     deployment = load(config)
     layers = read_layers(deployment, config.parent)
     stations = [] if deployment.base_stations is None else read_stations(config.parent / deployment.base_stations)

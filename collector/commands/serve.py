@@ -85,7 +85,7 @@ def command(
           --tls-certificate fullchain.pem --tls-key privkey.pem
       haidang-collector serve --archive /srv/haidang --influx-url http://127.0.0.1:8086 \\
           --influx-token-file /etc/haidang/influx-token
-    """  # noqa: D301
+    """
     from collector.server import Options, run
 
     deployment = load(config)

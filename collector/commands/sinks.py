@@ -41,7 +41,7 @@ def command(context: click.Context) -> None:
       haidang-collector sinks list --archive /srv/haidang
       haidang-collector sinks replay influx --from 2026-07-01 --archive /srv/haidang
       haidang-collector sinks add delta --from-now --archive /srv/haidang
-    """  # noqa: D301
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -33,7 +33,7 @@ def command() -> None:
       haidang-collector token code office-17 --archive /srv/haidang
       haidang-collector token add dashboard --role reader --archive /srv/haidang
       haidang-collector token revoke office-17 --archive /srv/haidang
-    """  # noqa: D301
+    """
 
 
 @command.command()

@@ -21,7 +21,7 @@ def command(folder: Path) -> None:
     \b
     Example:
       haidang-collector verify --archive /srv/haidang
-    """  # noqa: D301
+    """
     with Archive(folder) as archive:
         faults = list(verify(archive))
         with archive.snapshot() as snapshot:

@@ -56,7 +56,7 @@ _log = logging.getLogger("haidang.drive")
 @click.option("--quiet", is_flag=True, help="No display; log lines only.")
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:
-    r"""Measure while moving: radio and position each second, latency all the time, throughput now and then.
+    """Measure while moving: radio and position each second, latency all the time, throughput now and then.
 
     Needs no network on the way: everything is kept at once, and reported at the end where a collector is known.
 

@@ -79,7 +79,7 @@ def write_private(path: Path, content: bytes) -> None:
 @click.option("--force", is_flag=True, help="Replace a token that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON; the token is never printed.")
 def command(url: str, code: str, token_file: Path, ca_file: Path | None, force: bool, as_json: bool) -> None:
-    r"""Exchange a one-time CODE for a token at the collector URL.
+    """Exchange a one-time CODE for a token at the collector URL.
 
     The token goes into a file of mode 600, together with the probe's id and the collector's address, so that
     `haidang-probe run` needs nothing more.

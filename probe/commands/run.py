@@ -66,7 +66,7 @@ def options(function: Callable[..., None]) -> Callable[..., None]:
 def command(
     config: Path | None, once: bool, count: int | None, interval: float | None, as_json: bool, **given: Any
 ) -> None:
-    r"""Measure on a schedule within a data budget, keep every record until the collector has it, report.
+    """Measure on a schedule within a data budget, keep every record until the collector has it, report.
 
     Runs for ever (a systemd unit comes with the package); --once and --count end by themselves, with exit code 1 where
     records could not be delivered: they wait in the spool then.

@@ -22,7 +22,7 @@ from probe.spool.spool import Spool
 @click.option("--spool", "path", type=click.Path(path_type=Path), help="The spool file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(action: str, config: Path | None, path: Path | None, as_json: bool) -> None:
-    r"""Show what waits, list what the collector REFUSED and why, RELEASE that to be sent again, or EXPORT all.
+    """Show what waits, list what the collector REFUSED and why, RELEASE that to be sent again, or EXPORT all.
 
     \b
     haidang-probe spool --spool spool.sqlite
