@@ -79,6 +79,7 @@ class Access:
         self._archive = archive
         self._static: list[tuple[bytes, Identity]] = []
         self._rows: dict[str, tuple[bytes, Identity]] = {}
+        self._names: set[str] = set()
         self._version = ""
         self.refresh()
 
@@ -90,6 +91,7 @@ class Access:
         self._version = version
         rows = self._archive.connection.execute("SELECT key, digest, name, role FROM tokens WHERE revoked_at IS NULL")
         self._rows = {key: (digest, Identity(name, Role(role))) for key, digest, name, role in rows}
+        self._names = {identity.name for _, identity in self._rows.values()}
 
     def admit_file(self, lines: str) -> None:
         """Admit the tokens of a file, one `NAME ROLE TOKEN` a line.
@@ -121,6 +123,10 @@ class Access:
             if hmac.compare_digest(known, digest):
                 found = identity
         return found
+
+    def is_taken(self, name: str) -> bool:
+        """Return whether a valid token bears this name."""
+        return name in self._names or any(identity.name == name for _, identity in self._static)
 
     def add(self, name: str, role: Role) -> str:
         """Make a token; this is the only time its secret is seen."""

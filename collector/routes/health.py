@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from collector.bodies import answer
+from collector.callers import address_of
 from collector.exposition import export
 from collector.replies import Problem
 from collector.routes import Route
@@ -38,6 +39,9 @@ async def get_health(request: Request, service: Service) -> Response:
 
 async def get_metrics(request: Request, service: Service) -> Response:
     """Return every metric in Prometheus' text format."""
+    wait = service.by_address.wait_s(address_of(request, service))
+    if wait:
+        raise Problem("too-many-requests", retry_after_s=wait)
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(service.queries, export, service)
     return Response(generate_latest(service.metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
@@ -45,5 +49,13 @@ async def get_metrics(request: Request, service: Service) -> Response:
 
 ROUTES = (
     Route("GET", "/healthz", get_health, "Health", "Tình trạng", None, (), None, Health, refusals=("storage-full",)),
-    Route("GET", "/metrics", get_metrics, "Prometheus metrics", "Chỉ số Prometheus", media=("text/plain",)),
+    Route(
+        "GET",
+        "/metrics",
+        get_metrics,
+        "Prometheus metrics",
+        "Chỉ số Prometheus",
+        media=("text/plain",),
+        refusals=("too-many-requests",),
+    ),
 )

@@ -85,6 +85,15 @@ def coarsen(record: Record) -> Record:
     return msgspec.structs.replace(record, position=rough)
 
 
+def _not_a_browser(record: Record, service: Service) -> Rejection | None:
+    """Return why a record cannot come from a browser: it says so itself, or bears an enrolled probe's name."""
+    if record.mode is not Mode.BROWSER:
+        return Rejection(0, "$.mode", f"Invalid mode {record.mode}. Only browser here.", record.record_id)
+    if service.access.is_taken(record.probe_id):
+        return Rejection(0, "$.probe_id", f"Invalid probe_id {record.probe_id!r}. It is taken.", record.record_id)
+    return None
+
+
 async def post_browser_record(request: Request, service: Service) -> Response:
     """Keep one record of a browser that holds a ticket from the peer's test."""
     check_media(request)
@@ -105,10 +114,9 @@ async def post_browser_record(request: Request, service: Service) -> Response:
         raise Problem("too-many-records", "One record for one ticket.")
     kept = Batch([], [], list(batch.rejected))
     for record in batch.records:
-        if record.mode is not Mode.BROWSER:
-            kept.rejected.append(
-                Rejection(0, "$.mode", f"Invalid mode {record.mode}. Only browser here.", record.record_id)
-            )
+        refusal = _not_a_browser(record, service)
+        if refusal is not None:
+            kept.rejected.append(refusal)
         else:
             kept.records.append(coarsen(record))
             kept.indices.append(0)

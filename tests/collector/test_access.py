@@ -180,7 +180,7 @@ def test_tasks_reach_the_probe_they_are_for(collector: Running, probe: str, admi
     assert collector.call("DELETE", "/v1/tasks/all", token=admin).status == 404
 
 
-def test_a_browser_needs_a_ticket_and_its_position_is_coarsened(collector: Running) -> None:
+def test_a_browser_needs_a_ticket_and_its_position_is_coarsened(collector: Running, admin: str) -> None:
     tickets = Tickets(secret_of(None, collector.folder), lambda: datetime.now(UTC))
     place = Position(longitude_deg=106.712345, latitude_deg=20.812345, accuracy_m=5.0, source=PositionSource.BROWSER)
     (sent,) = records(1, seed=32, probe_id="browser", mode=Mode.BROWSER, position=place)
@@ -194,6 +194,9 @@ def test_a_browser_needs_a_ticket_and_its_position_is_coarsened(collector: Runni
     (scheduled,) = records(1, seed=33)
     reply = collector.call("POST", "/v1/browser-records", body=array([scheduled]), headers=JSON | ticket)
     assert reply.json["rejected"][0]["path"] == "$.mode"
+    (thief,) = records(1, seed=34, probe_id="chief", mode=Mode.BROWSER)
+    reply = collector.call("POST", "/v1/browser-records", body=array([thief]), headers=JSON | ticket)
+    assert reply.json["rejected"][0]["path"] == "$.probe_id"
     assert post(array([sent]), ticket) == 202
     assert post(array([sent]), ticket) == 401
     with Archive(collector.folder) as archive, archive.snapshot() as snapshot:
