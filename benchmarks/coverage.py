@@ -187,7 +187,7 @@ def speed() -> list[Row]:
         Row(
             TOPIC, "the same beside pykrige's moving window, k = 32", ">= 10 x faster at no higher error",
             f"{theirs / same:.1f} x from the same 12,500 samples, error {same_error:.2f} dB",
-            f"pykrige ({_backend()}) {theirs:.0f} s of CPU (from {targets:,.0f} of the targets; {room / 1000:.1f} GB for "
+            f"pykrige ({_backend()}) {theirs:.0f} s of CPU (from {targets:,.0f} targets; {room / 1000:.1f} GB for "
             f"them), error {peer_error:.2f} dB; its memory grows with samples x targets, so it is given a fourth",
         ),
     ]  # fmt: skip

@@ -61,12 +61,16 @@ def watch(
             judged = judge(prepare(window, finest(layers, window)), today, row, exceptions(events))
             print(f"  {today + LOCAL:%m-%d}: {window.height} tests, {len(events)} events", file=sys.stderr, flush=True)
         assert judged is not None
+        known = {event.stream for event in events}
         events = look(judged, row, watched, events, now)
+        for event in events:
+            if event.stream not in known:
+                print(f"  {now + LOCAL:%m-%d %H:%M} {event}", file=sys.stderr, flush=True)
         now += step
     return events
 
 
-def false_alarms(days: int = 30, records_a_day: int = 11_000, hours: float = 2) -> Row:
+def false_alarms(days: int = 30, records_a_day: int = 11_000, hours: float = 4) -> Row:
     """Watch a healthy city of 114 communes for a month."""
     before = 44
     city = City(11)
@@ -82,7 +86,7 @@ def false_alarms(days: int = 30, records_a_day: int = 11_000, hours: float = 2) 
     )  # fmt: skip
 
 
-def delays(trials: int = 8, rate: float = 60.0) -> Row:
+def delays(trials: int = 5, rate: float = 60.0) -> Row:
     """Take 30 % from one operator in one district, at about 60 tests an hour, and see when it is told."""
     found: list[float] = []
     sizes: list[float] = []

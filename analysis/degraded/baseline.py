@@ -99,7 +99,7 @@ def _components(rest: Floats, device: Ints, group: Ints, devices: int, groups: i
     within = inside / np.maximum(freedom, 1)
     whole = np.bincount(group, rest**2, minlength=groups) / np.maximum(np.bincount(group, minlength=groups), 1)
     within = np.where(freedom > 20, within, whole)
-    return np.maximum(within, 1e-6), np.maximum(whole - within, 0.02 * whole)
+    return np.maximum(within, 1e-6), np.maximum(np.maximum(whole - within, 0.02 * whole), 1e-6)
 
 
 def _effects(values: Values) -> list[Effect]:

@@ -15,8 +15,8 @@ from analysis.degraded.events import NEW_NORMAL, Event, Stream, calmed, end
 from analysis.degraded.kpis import Watched, drop
 from analysis.degraded.streams import HORIZON_HOURS, Streams, of_layer
 
-LOOKS = 24
-"""Independent looks at a stream in a day: every one is a test that may err, so all are counted against it."""
+LOOKS = 288
+"""Looks at a stream in a day, one every five minutes: each is a test that may err, so all are counted against it."""
 _EARLIER_HOURS = 12
 _RECENT = timedelta(hours=6)
 _LONGER = timedelta(hours=24)

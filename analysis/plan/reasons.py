@@ -8,7 +8,11 @@ from analysis.plan.needs import AREA, CELL, STATION, Need
 
 
 def _streams(needs: Sequence[Need]) -> str:
-    return ", ".join(sorted({f"{need.operator} {need.technology.upper()}" for need in needs}))
+    """Write how many tests each operator and technology lacks, the nearest to its floor first."""
+    return ", ".join(
+        f"{need.operator} {need.technology.upper()} {need.needed:.0f}"
+        for need in sorted(needs, key=lambda n: (n.needed, n.operator, n.technology))
+    )
 
 
 def reason(needs: Sequence[Need], hour: int | None) -> tuple[str, str]:
@@ -18,15 +22,15 @@ def reason(needs: Sequence[Need], hour: int | None) -> tuple[str, str]:
     --------
     >>> need = Need(AREA, '1', 'Đồ Sơn', 'Viettel', '5g', 60, 40, 1.0, 1.0)
     >>> reason([need], 14)[0]
-    'Đồ Sơn cannot be published yet: 40 more tests (Viettel 5G); never tested around 14:00.'
+    'Đồ Sơn cannot be published yet, tests missing: Viettel 5G 40; never tested around 14:00.'
     """
     english: list[str] = []
     vietnamese: list[str] = []
     lacking = [n for n in needs if n.kind == AREA and n.needed > 0]
     if lacking:
-        most, where = int(max(n.needed for n in lacking)), lacking[0].name
-        english.append(f"{where} cannot be published yet: {most} more tests ({_streams(lacking)})")
-        vietnamese.append(f"{where} chưa đủ mẫu để công bố: cần thêm {most} mẫu ({_streams(lacking)})")
+        where = lacking[0].name
+        english.append(f"{where} cannot be published yet, tests missing: {_streams(lacking)}")
+        vietnamese.append(f"{where} chưa đủ mẫu để công bố, còn thiếu: {_streams(lacking)}")
     unsure = [n for n in needs if n.kind == AREA and n.needed <= 0 and n.half_width > 0.1]
     if unsure and not lacking:
         widest = max(unsure, key=lambda n: n.half_width)
