@@ -55,17 +55,12 @@ def run() -> list[Row]:
         return []
     rows, seconds, used = ours(CORK)
     beside = plain(CORK)
-    load = f"{rows / used:,.0f} a processor second; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    note = f"csv.DictReader, reading alone, takes {beside / seconds:.2f} times as long ({rows / beside:,.0f} rows/s)"
-    return [
-        Row(
-            "imports",
-            "G-NetTrack into the archive",
-            "≥ 100,000 rows/s",
-            f"{rows / seconds:,.0f} rows/s",
-            f"{load}; {note}",
-        )
-    ]
+    measured = f"{rows / seconds:,.0f} rows/s by the clock, {rows / used:,.0f} a processor second"
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    note = (
+        f"csv.DictReader, reading alone, needs {beside / seconds:.2f} of the time ({rows / beside:,.0f} rows/s); {load}"
+    )
+    return [Row("imports", "G-NetTrack into the archive", "≥ 100,000 rows/s", measured, note)]
 
 
 if __name__ == "__main__":
