@@ -40,7 +40,7 @@ from probe.limits.device import DeviceMeter
 from probe.limits.interface import interface_of, local_address
 from probe.responsiveness import responsiveness
 from probe.surroundings import Surroundings
-from probe.target import Target, resolve
+from probe.target import Target, addresses, reachable
 from probe.throughput.plan import Direction, Listener, Measured, Method, Plan, Progress
 from probe.version import AGENT
 
@@ -148,8 +148,9 @@ class _Run:
         """Find the peer and ask what it is; methods of other people need no peer of ours."""
         self.target = methods.find(self.cycle.method, self.target, self.cycle.plan.timeout_s)
         started = self.clocks.monotonic()
-        self.target = resolve(self.target, 2 * self.cycle.plan.timeout_s)
+        found = addresses(self.target, 2 * self.cycle.plan.timeout_s)
         resolve_ms = (self.clocks.monotonic() - started) * 1000
+        self.target = reachable(found, min(2.0, self.cycle.plan.timeout_s))
         self.access = Access(resolve_ms=resolve_ms)
         interface = interface_of(local_address(*self.target.socket_address))
         self.device = DeviceMeter(interface)

@@ -64,22 +64,26 @@ def parse(url: str, authority: str | None = None) -> Target:
     )
 
 
-def resolve(target: Target, timeout_s: float = 10.0) -> Target:
-    """Resolve the name once, for at most `timeout_s`: the system's resolver may take half a minute to give up.
+def addresses(target: Target, timeout_s: float = 10.0) -> list[Target]:
+    """Resolve the name, for at most `timeout_s`: the system's resolver may take half a minute to give up.
+
+    Returns the target once for each address, in the system's order (RFC 6724).
 
     Raises
     ------
     NetworkFailure
         Where there is no answer.
     """
-    outcome: list[tuple[int, str] | Exception] = []
+    outcome: list[list[Target] | Exception] = []
 
     def ask() -> None:
         try:
-            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
-            outcome.append((found[0], str(found[4][0])))
+            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             outcome.append(error)
+            return
+        versions = {str(row[4][0]): 6 if row[0] == socket.AF_INET6 else 4 for row in found}
+        outcome.append([target._replace(address=one, ip_version=version) for one, version in versions.items()])
 
     thread = threading.Thread(target=ask, name="resolve", daemon=True)
     thread.start()
@@ -87,5 +91,29 @@ def resolve(target: Target, timeout_s: float = 10.0) -> Target:
     said = outcome[0] if outcome else TimeoutError("The resolver did not answer in time.")
     if isinstance(said, Exception):
         raise as_network_failure(said, Operation.RESOLVE) from None
-    family, address = said
-    return target._replace(address=address, ip_version=6 if family == socket.AF_INET6 else 4)
+    return said
+
+
+def reachable(candidates: list[Target], timeout_s: float = 2.0) -> Target:
+    """Return the first address that accepts a connection, the very first where none does.
+
+    Many mobile networks hand out IPv6 that leads nowhere; a single address is not tried beforehand.
+    """
+    for candidate in candidates if len(candidates) > 1 else ():
+        try:
+            socket.create_connection(candidate.socket_address, timeout_s).close()
+        except OSError:
+            continue
+        return candidate
+    return candidates[0]
+
+
+def resolve(target: Target, timeout_s: float = 10.0) -> Target:
+    """Resolve the name once and settle on one address.
+
+    Raises
+    ------
+    NetworkFailure
+        Where there is no answer.
+    """
+    return reachable(addresses(target, timeout_s))

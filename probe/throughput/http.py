@@ -66,7 +66,7 @@ class _Phase:
             stop = _Stop(StopReason.ERROR, failure)
         finally:
             self._close()
-        starved = self.starved_s / max(1e-3, self.ticked_at - self.began)
+        starved = min(1.0, self.starved_s / max(1e-3, self.ticked_at - self.began))
         result = compose(
             Phase(
                 self.direction,
@@ -77,9 +77,10 @@ class _Phase:
                 self.tcp,
                 stop.reason,
                 self.plan.precision,
+                starved,
             )
         )
-        return Measured(result, stop.failure, self.opening.access, self._is_server_limited, min(1.0, starved))
+        return Measured(result, stop.failure, self.opening.access, self._is_server_limited, starved)
 
     @property
     def _series(self) -> list[Series]:

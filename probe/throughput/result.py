@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from measurement.record import ThroughputResult
 from measurement.vocabulary import Confidence, StopReason, ThroughputMethod
+from probe.limits.judge import STARVED
 from probe.throughput.interval import Interval, openness, steady
 from probe.throughput.plan import Direction
 from probe.throughput.series import Series, common_end, rate_bps, slices, total_at
@@ -29,6 +30,7 @@ class Phase(NamedTuple):
     tcp: Sequence[TcpState]
     stop_reason: StopReason
     precision: float
+    starved_ratio: float = 0.0
 
 
 def steady_rate(streams: list[Series], start_s: float, end_s: float, rtt_s: float) -> Interval | None:
@@ -61,7 +63,7 @@ def compose(phase: Phase) -> ThroughputResult | None:
         slice_ms=SLICE_S * 1000,
         slices_bytes=_whole(streams, start, int((end - start) / SLICE_S + 1e-9)),
         stop_reason=phase.stop_reason,
-        confidence=confidence(interval, phase.precision),
+        confidence=confidence(interval, phase.precision, phase.starved_ratio),
         rtt_min_ms=min(rtts) if rtts else None,
         retransmit_ratio=_retransmitted(phase),
     )
@@ -86,8 +88,12 @@ def _whole(streams: list[Series], start: float, count: int) -> list[int]:
     return [after - before for before, after in pairwise(edges)]
 
 
-def confidence(interval: Interval | None, precision: float) -> Confidence:
-    """Return how far a rate can be trusted: high within the precision asked for, medium within thrice that."""
+def confidence(interval: Interval | None, precision: float, starved_ratio: float = 0.0) -> Confidence:
+    """Return how far a rate can be trusted: high within the precision asked for, medium within thrice that.
+
+    A process that was kept from running cannot vouch for its own interval: medium at best.
+    """
     if interval is None or interval.relative > 3 * precision:
         return Confidence.LOW
-    return Confidence.HIGH if interval.relative <= precision else Confidence.MEDIUM
+    is_high = interval.relative <= precision and starved_ratio <= STARVED
+    return Confidence.HIGH if is_high else Confidence.MEDIUM

@@ -13,9 +13,11 @@ from measurement.vocabulary import Confidence, Failure, StopReason
 from probe.methods import METHODS, load
 from probe.peer.limits import Limits
 from probe.peer.server import Peer, PeerSettings
-from probe.target import Target, parse, resolve
+from probe.target import Target, parse, reachable, resolve
 from probe.throughput.http import measure
+from probe.throughput.interval import Interval
 from probe.throughput.plan import Direction, Plan, Progress
+from probe.throughput.result import confidence
 
 BOTH = pytest.mark.parametrize("direction", list(Direction))
 
@@ -144,6 +146,22 @@ def test_plans_have_bounds(bad: dict[str, float]) -> None:
 def test_urls_that_are_no_peer(url: str) -> None:
     with pytest.raises(ConfigError, match="Invalid peer"):
         parse(url)
+
+
+def test_an_address_that_leads_nowhere_is_passed_over(target: Target) -> None:
+    dead = target._replace(address="127.0.0.9", port=1)
+    assert reachable([dead, target]) == target
+    assert reachable([dead, dead._replace(address="127.0.0.8")]) == dead
+    assert reachable([dead]) == dead
+
+
+def test_a_starved_process_does_not_vouch_for_itself() -> None:
+    interval = Interval(100.0, 99.0, 101.0)
+    assert confidence(interval, 0.03) is Confidence.HIGH
+    assert confidence(interval, 0.03, starved_ratio=0.2) is Confidence.MEDIUM
+    assert confidence(interval, 0.005) is Confidence.MEDIUM
+    assert confidence(interval, 0.001) is Confidence.LOW
+    assert confidence(None, 0.03) is Confidence.LOW
 
 
 def test_urls() -> None:
