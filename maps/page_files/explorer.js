@@ -169,9 +169,9 @@
       else haidang.panel(body, haidang.overview);
     }
 
-    async function cellsOf() {
-      const name = `cells-${site.words.operator.indexOf(state.operator)}-${site.words.technology.indexOf(state.technology)}-${periodIndex(state.period)}`;
-      return loadIf(name);
+    async function cellsOf(kind, tail = "") {
+      const name = `${kind}-${site.words.operator.indexOf(state.operator)}-${site.words.technology.indexOf(state.technology)}-${periodIndex(state.period)}`;
+      return loadIf(name + tail);
     }
 
     async function gridOf(resolution) {
@@ -182,12 +182,12 @@
     async function drawHexagons(mine) {
       if (state.theme === "coverage") return void await drawCoverage(mine);
       if (state.theme !== "hexagons") return void hexagons.remove();
-      const data = (await cellsOf()) || {};
-      const resolutions = Object.keys(data).filter((key) => key !== "thin").map(Number).sort((a, b) => a - b);
+      const [data, sparse] = await Promise.all([cellsOf("cells", `-${state.kpi}`).then((found) => found || {}), cellsOf("thin")]);
+      const resolutions = Object.keys(data).map(Number).sort((a, b) => a - b);
       const resolution = map.getZoom() >= GRID_FINE_ZOOM ? resolutions.at(-1) : resolutions[0];
-      const figures = resolution && data[resolution][state.kpi];
+      const figures = resolution && data[resolution];
       const world = resolution ? await gridOf(resolution) : null;
-      const thinWorld = data.thin ? await gridOf(7) : null;
+      const thinWorld = sparse ? await gridOf(7) : null;
       if (mine !== turn) return;
       let at = 0;
       const cells = (figures ? figures.index : []).map((step, i) => {
@@ -197,7 +197,7 @@
         const facts = { value, tests: figures.tests[i], devices: figures.devices[i], p10: figures.p10?.[i] };
         return { at, colour: group === null ? site.no_data : site.colours[group], opacity: group === null ? 0.3 : haidang.evidenceOpacity(figures.tests[i]), facts };
       });
-      const thin = data.thin ? data.thin.index.map((cell, i) => ({ at: cell, facts: { isThin: true, tests: data.thin.tests[i], cells: data.thin.cells[i], needed: data.thin.needed[i] } })) : [];
+      const thin = sparse ? sparse.index.map((cell, i) => ({ at: cell, facts: { isThin: true, tests: sparse.tests[i], cells: sparse.cells[i], needed: sparse.needed[i] } })) : [];
       hexagons.show(world, cells, thinWorld, thin);
       if (!map.hasLayer(hexagons)) hexagons.addTo(map);
     }
@@ -223,9 +223,9 @@
 
     async function drawDensity(mine) {
       if (state.theme !== "density") return void heat.remove();
-      const data = (await cellsOf()) || {};
-      const resolution = Object.keys(data).filter((key) => key !== "thin").map(Number).sort((a, b) => a - b)[0];
-      const figures = resolution && (data[resolution].downlink || Object.values(data[resolution])[0]);
+      const data = (await cellsOf("cells", "-downlink")) || (await cellsOf("cells", `-${state.kpi}`)) || {};
+      const resolution = Object.keys(data).map(Number).sort((a, b) => a - b)[0];
+      const figures = resolution && data[resolution];
       const world = figures ? await gridOf(resolution) : null;
       if (mine !== turn) return;
       const top = figures ? [...figures.tests].sort((a, b) => a - b)[Math.floor(0.95 * (figures.tests.length - 1))] : 1;

@@ -15,6 +15,7 @@ import polars as pl
 
 from maps.packing import rounded, write_script
 from maps.shapes import QUANTUM_DEG
+from measurement.kpi import BY_ID
 
 MIN_TESTS, MIN_DEVICES = 5, 3
 """docs/rating.md, publishing: positions appear only as cells with at least five tests and three devices."""
@@ -88,7 +89,7 @@ def _thin(part: pl.DataFrame) -> pl.DataFrame:
 def write_hexagons(
     folder: Path, frame: pl.DataFrame, words: dict[str, list[str]], *, internal: bool, west: float
 ) -> list[str]:
-    """Write `grid-RESOLUTION` and `cells-OPERATOR-TECHNOLOGY-PERIOD`; return the names written."""
+    """Write `grid-RESOLUTION`, `cells-OPERATOR-TECHNOLOGY-PERIOD-KPI` and `thin-…`; return the names written."""
     if "devices_count" not in frame.columns:
         frame = frame.with_columns(pl.col("samples_count").alias("devices_count"))
     frame = cell_numbers(frame)
@@ -110,14 +111,15 @@ def write_hexagons(
     for (resolution,), part in shown.partition_by("resolution", as_dict=True).items():
         placed = part.join(index[int(resolution)], on="h3_cell").drop("h3_cell").sort("index")
         for key, group in placed.partition_by(*GROUP, "kpi", as_dict=True).items():
-            name = _slice_name(key[:3], words)
-            if name:
-                slices.setdefault(name, {}).setdefault(str(resolution), {})[str(key[3])] = _figures(group, internal)
+            name = _slice_name("cells", key[:3], words)
+            if name and key[3] in BY_ID:
+                # One KPI a script: a switch reads what it draws, not ten times as much.
+                slices.setdefault(f"{name}-{key[3]}", {})[str(resolution)] = _figures(group, internal)
     for key, group in thin.partition_by(*GROUP, as_dict=True).items() if thin.height else ():
-        name = _slice_name(key, words)
+        name = _slice_name("thin", key, words)
         if name:
             placed = group.join(index[PARENT], on="h3_cell").sort("index")
-            slices.setdefault(name, {})["thin"] = {
+            slices[name] = {
                 "index": placed["index"].to_list(), "cells": placed["cells"].to_list(),
                 "tests": _counted(placed["samples_count"], exact=False), "needed": placed["needed"].to_list(),
             }  # fmt: skip
@@ -152,11 +154,11 @@ def _figures(group: pl.DataFrame, exact: bool) -> dict[str, list[Any]]:
     return figures
 
 
-def _slice_name(key: tuple[Any, ...], words: dict[str, list[str]]) -> str:
+def _slice_name(kind: str, key: tuple[Any, ...], words: dict[str, list[str]]) -> str:
     """Return the name of a slice by the positions of its words: a hostile operator's name never names a file."""
     places = []
     for column, word in zip(GROUP, key, strict=True):
         if word not in words[column]:
             return ""
         places.append(str(words[column].index(word)))
-    return "cells-" + "-".join(places)
+    return "-".join((kind, *places))
