@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grafana import rulebook
+from grafana import boards, rulebook
 
 FOLDER = Path(__file__).parent
 
 
 def generated() -> dict[str, str]:
     """Return every generated file by its path below this folder."""
-    return {"prometheus/rules.yml": rulebook.text(rulebook.rules())}
+    found = {f"dashboards/{board.uid}.json": boards.build(board) for board in boards.BOARDS}
+    return {"prometheus/rules.yml": rulebook.text(rulebook.rules())} | found
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ ALERTS: tuple[Alert, ...] = (
           "Area degraded", "Khu vực suy giảm",
           f"{_AREA}: at least 20 % worse than its own past.", f"{_AREA}: kém ít nhất 20 % so với trước đây.", "area"),
     Alert("PlaceDegraded", Scope.AREA, Severity.WARNING,
-          f"{_degraded('communes-.*|zones|base_stations')} >= 1 unless on (operator) (haidang:area:degraded >= 1) unless on (operator) (haidang:operator:degraded >= 1)", "<10m>", "<30m>",
+          f"({_degraded('communes-.*|zones')} >= 1 or {_degraded('base_stations')} >= 2) unless on (operator) (haidang:area:degraded >= 1) unless on (operator) (haidang:operator:degraded >= 1)", "<10m>", "<30m>",
           "Commune, zone or base station degraded", "Xã/phường, khu công nghiệp hoặc trạm suy giảm",
           f"{_AREA} ({{{{ $labels.layer }}}}): worse than its own past, while no district of the operator is.", f"{_AREA} ({{{{ $labels.layer }}}}): kém hơn trước đây, trong khi không quận/huyện nào của nhà mạng suy giảm.", "area"),
     # The network: absolute limits, live, M-of-N, minimum of tests and probes.
@@ -173,7 +173,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert("SinkFails", Scope.SERVER, Severity.WARNING, "increase(haidang_sink_failures_total[<15m>]) >= 3", "<10m>", "<15m>",
           "Sink refuses writes", "Kho phụ từ chối ghi",
           "Sink {{ $labels.sink }} refused {{ $value | humanize }} writes in a quarter of an hour.", "Kho {{ $labels.sink }} từ chối {{ $value | humanize }} lần ghi trong 15 phút.", "server"),
-    Alert("CertificateExpires", Scope.SERVER, Severity.WARNING, "haidang_certificate_expiry_timestamp_seconds - time() < 14 * 86400", "<1h>", "<0s>",
+    Alert("CertificateExpires", Scope.SERVER, Severity.WARNING, "haidang_certificate_expiry_timestamp_seconds - time() < 14 * 86400 and haidang_certificate_expiry_timestamp_seconds > 0", "<1h>", "<0s>",
           "Certificate expires", "Chứng chỉ sắp hết hạn",
           "The collector's certificate ends in {{ $value | humanizeDuration }}.", "Chứng chỉ của máy thu hết hạn sau {{ $value | humanizeDuration }}.", "server"),
     Alert("AnalysisStale", Scope.SERVER, Severity.WARNING, 'time() - haidang_result_timestamp_seconds{result="degraded"} > 3600', "<10m>", "<0s>",
