@@ -6,8 +6,10 @@ connecting, so of what it says only the goodput is kept, with low confidence.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
+import io
 import time
 import warnings
 from typing import Any
@@ -51,7 +53,9 @@ _chosen: dict[str, tuple[Any, _Deadline]] = {}
 
 @functools.cache
 def _library() -> Any:
-    with warnings.catch_warnings():
+    # At import it takes standard output's descriptor for itself and closes it in the end; it may have these instead.
+    aside = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(aside), contextlib.redirect_stderr(aside):
         warnings.simplefilter("ignore")
         import speedtest
     return speedtest

@@ -64,8 +64,7 @@ def test_nobody_listens() -> None:
 
 def test_speedtest_nets_list_names_the_server_and_the_whole_cycle_meets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real library, with www.speedtest.net led to this machine."""
-    import speedtest
-
+    speedtest = ookla._library()
     real = speedtest.build_request
 
     def led(url: str, *rest: object, **more: object) -> object:
