@@ -23,7 +23,7 @@ from probe.agent.budget import Budget
 from probe.agent.clock import Clock, is_synchronised
 from probe.agent.lines import amount, line_of, span
 from probe.agent.quiet import OBSERVED_S, traffic_bps
-from probe.agent.schedule import Schedule, parse_window
+from probe.agent.schedule import MIN_INTERVAL_S, Schedule, parse_window
 from probe.agent.tasks import Task, bounded, current, limits_of
 from probe.boot import boot_clock_ms
 from probe.report import Reporter
@@ -91,7 +91,9 @@ class Agent:
         self._redraw_s = inf
         self._apply()
         self._next_report_s = self._next_tasks_s = clock.monotonic()
-        self._next_test_s = clock.monotonic() + self._delay_s()
+        # Whoever has just installed a probe wants to see it measure; after that the schedule alone decides.
+        is_new = spool.state("sequence") is None and not self.settings.schedule.windows
+        self._next_test_s = clock.monotonic() + (MIN_INTERVAL_S if is_new else self._delay_s())
         self._busy_since_s: float | None = None
         self.on_record: Callable[[Record], None] = lambda record: None
         self.reload_requested: Callable[[], None] = lambda: None

@@ -93,9 +93,9 @@ class Budget:
         Infinite where less than one mean test is left: then the renewal is waited for.
         """
         self._turn(now)
-        cost = self.spent.mean_bytes or float(self.limits.test_bytes or 0)
+        cost = self.spent.mean_bytes
         if cost <= 0:
-            return 1.0
+            return 1.0  # nothing is known before the first test; the allowance bounds that one
         local = now.astimezone(self._zone)
         day_end = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         month_end = (local.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(

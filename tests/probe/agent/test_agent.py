@@ -92,6 +92,21 @@ def test_thirty_days_with_a_collector_that_comes_and_goes_deliver_everything(tmp
     one.spool.close()
 
 
+def test_a_new_probe_measures_at_once_and_an_old_one_by_its_schedule(tmp_path):
+    clock = SimulatedClock()
+    line = Line(clock)
+    rare = settings(schedule={**QUIET, "mean_interval_s": 1e7}, budget=FREE)
+    one = agent(tmp_path, clock, line, chosen=rare)
+    run(one, clock, 0.01)
+    assert line.count == 1
+    assert (line.orders[0][0] - START).total_seconds() == pytest.approx(30, abs=1)
+    one.spool.close()
+    two = agent(tmp_path, clock, line, chosen=rare)
+    run(two, clock, 0.1)
+    assert line.count == 1
+    two.spool.close()
+
+
 def test_records_carry_sequence_campaign_and_organisation(tmp_path):
     clock = SimulatedClock()
     one = agent(tmp_path, clock, Line(clock), chosen=settings(campaign="july", organisation="Sở TT&TT"))
@@ -176,7 +191,7 @@ def test_a_task_that_wants_one_test_gets_one_also_over_a_restart(tmp_path):
     one.spool.close()
     two = agent(tmp_path, clock, line, **options)
     run(two, clock, 0.1)
-    assert [order.settings.campaign for _, order, _ in line.orders] == ["spot"]
+    assert [order.settings.campaign for _, order, _ in line.orders].count("spot") == 1
     two.spool.close()
 
 
