@@ -27,8 +27,9 @@ RESOLUTIONS = (8, 9)
 
 
 class GridTask(NamedTuple):
-    """One KPI at one resolution over all partials."""
+    """One KPI at one resolution over the partials of one period."""
 
+    period: str
     paths: list[Path]
     kpi: str
     resolution: int
@@ -83,18 +84,30 @@ def _finish(frame: pl.DataFrame, task: GridTask) -> pl.DataFrame:
         pl.Series("p10", p10).fill_nan(None),
         pl.lit(task.resolution, pl.Int64).alias("resolution"),
         pl.lit(task.kpi).alias("kpi"),
+        pl.lit(task.period).alias("period"),
         missing.cast(pl.Int64).alias("needed_count"),
         pl.when(missing > 0).then(pl.lit(INSUFFICIENT)).otherwise(pl.lit(RATED)).alias("status"),
     ).drop("code", "low_code")
 
 
-def hexagons(ready: Ready, thresholds: Thresholds, pool: Executor, progress: Progress = silent) -> pl.DataFrame:
-    """Return the `hexagons` table."""
-    paths = [task.target for task in ready.tasks]
+def _paths(ready: Ready, by_month: bool) -> dict[str, list[Path]]:
+    """Return the partials of the whole period and of each month."""
+    found: dict[str, list[Path]] = {}
+    for task in ready.tasks:
+        for period in (WHOLE, task.day[:7])[: 1 + by_month]:
+            found.setdefault(period, []).append(task.target)
+    return found
+
+
+def hexagons(
+    ready: Ready, thresholds: Thresholds, pool: Executor, progress: Progress = silent, by_month: bool = True
+) -> pl.DataFrame:
+    """Return the `hexagons` table; open data is published by month."""
     minimum = thresholds.minimum_of("cell")
-    tasks = (
-        [GridTask(paths, kpi, resolution, minimum) for kpi, resolution in product(KPIS, RESOLUTIONS)] if paths else []
-    )
+    tasks = [
+        GridTask(period, paths, kpi, resolution, minimum)
+        for (period, paths), kpi, resolution in product(_paths(ready, by_month).items(), KPIS, RESOLUTIONS)
+    ]
     done = iter(range(1, len(tasks) + 1))
     frames = each(pool, judge_cells, tasks, lambda: progress("hexagons", next(done), len(tasks)))
     if not frames:
@@ -106,9 +119,8 @@ def hexagons(ready: Ready, thresholds: Thresholds, pool: Executor, progress: Pro
         _hexadecimal(whole["h3_cell"]),
         _name("operator", operators),
         _name("technology", technologies),
-        pl.lit(WHOLE).alias("period"),
     )
-    return results.shape("hexagons", named).sort("resolution", "kpi", "operator", "technology", "h3_cell")
+    return results.shape("hexagons", named).sort("resolution", "period", "kpi", "operator", "technology", "h3_cell")
 
 
 def _name(column: str, names: dict[int | None, str]) -> pl.Expr:

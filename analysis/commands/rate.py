@@ -91,7 +91,7 @@ def command(
         if facts:
             written["bts_facts"] = stations.read_facts(records, progress)
         if maps:
-            written["hexagons"] = grid.hexagons(ready, limits, pool, progress)
+            written["hexagons"] = grid.hexagons(ready, limits, pool, progress, months)
             written["series"] = series.series(ready, pool, progress)
             written["histograms"] = series.histograms(ready)
         rating.write(archive, written)
