@@ -138,7 +138,7 @@ def text(record: Record, language: str) -> str:
 def _throughput(words: Words, result: ThroughputResult) -> str:
     assert result.goodput_bps is not None
     parts = [rate(words, result.goodput_bps)]
-    if result.low_bps is not None and result.high_bps is not None:
+    if result.low_bps and result.high_bps is not None:  # one that reaches down to 0 tells a person nothing
         parts.append(f"({words['steady']} {rate(words, result.low_bps)[:-7]}–{rate(words, result.high_bps)})")
     if result.confidence is not None:
         parts.append(words.pick(CONFIDENCES[result.confidence]))

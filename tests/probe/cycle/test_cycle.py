@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from measurement.codec import decode, encode
-from measurement.record import Record
+from measurement.record import Record, Throughput
 from measurement.vocabulary import Failure, LatencyMethod, LimitedBy, Status
 from probe import presentation
 from probe.commands.peer import command as peer_command
@@ -115,10 +116,20 @@ def test_interrupted_is_a_record(peer: Peer) -> None:
 
 def test_text_for_people(record: Record) -> None:
     english, vietnamese = text(record, "en"), text(record, "vi")
-    assert re.search(r"^Downlink +[\d,.]+ Mbit/s \(95 % interval ", english, re.MULTILINE)
+    assert re.search(r"^Downlink +[\d,.]+ Mbit/s ", english, re.MULTILINE)
     assert "Tải xuống" in vietnamese
-    assert "khoảng tin cậy" in vietnamese
     assert len(rows(record, "vi")) == len(rows(record, "en"))
+
+
+def test_an_interval_is_shown_where_it_tells_something(record: Record) -> None:
+    assert record.throughput is not None
+    assert record.throughput.downlink is not None
+    shown = msgspec.structs.replace(record.throughput.downlink, goodput_bps=50e6, low_bps=49e6, high_bps=51.5e6)
+    made = msgspec.structs.replace(record, throughput=Throughput(downlink=shown))
+    assert "50.0 Mbit/s (95 % interval 49.0–51.5 Mbit/s)" in text(made, "en")
+    assert "50,0 Mbit/s (khoảng tin cậy 95 % 49,0–51,5 Mbit/s)" in text(made, "vi")
+    vague = msgspec.structs.replace(shown, low_bps=0.0)
+    assert "interval" not in text(msgspec.structs.replace(record, throughput=Throughput(downlink=vague)), "en")
 
 
 def test_every_word_has_both_languages() -> None:
