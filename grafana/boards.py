@@ -191,7 +191,7 @@ def _panel(number: int, row: Panel) -> Any:
     else:
         query = prometheus.Dataquery().expr(row.query).legend_format(row.legend).ref_id("A")
         if row.kind == "table":
-            query = query.format_val(prometheus_models.PromQueryFormat.TABLE)
+            query = query.format(prometheus_models.PromQueryFormat.TABLE)
         built = built.with_target(query.instant() if row.kind != "series" else query.range())
     if row.kpi is None:
         return built.unit(row.unit)

@@ -30,7 +30,7 @@ def main(folder: Path, free_ports: bool, scale: float) -> None:
     Examples:
       python -m stack
       python -m stack --free-ports --folder /tmp/watched --scale 0.05
-    """  # noqa: D301
+    """
     try:
         with Stack(folder.resolve(), scale=scale, is_free=free_ports) as stack:
             click.echo(

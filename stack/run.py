@@ -83,7 +83,8 @@ class Stack:
             text = self._placed((ROOT / "grafana" / path).read_text("utf-8"))
             (target / Path(path).name).write_text(self._compressed(text), "utf-8")
         (target / "rules.yml").write_text(rulebook.text(rulebook.rules(self.scale)), "utf-8")
-        (target / "templates").mkdir(exist_ok=True)
+        for name in ("templates", "probes"):
+            (target / name).mkdir(exist_ok=True)
         for template in (ROOT / "grafana" / "alertmanager" / "templates").glob("*.tmpl"):
             (target / "templates" / template.name).write_text(template.read_text("utf-8"), "utf-8")
 
@@ -146,6 +147,8 @@ class Stack:
             "prometheus", "/-/ready", program("prometheus"), f"--config.file={settings / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'prometheus'}", "--web.enable-lifecycle", "--log.level=warn",
             f"--web.listen-address={HOST}:{self.ports['prometheus']}", "--storage.tsdb.retention.time=90d",
+            # Prometheus' own minute: an alert that found no Alertmanager is sent again after it.
+            f"--rules.alert.resend-delay={max(round(60_000 * self.scale), 1000)}ms",
         )  # fmt: skip
         if self.has_probe:
             self._serve(

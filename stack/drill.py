@@ -1,0 +1,83 @@
+"""A fire drill: a simulated city whose known degradation runs through the real stack, hour by hour.
+
+What is degraded is simulated (`simulation.degradation`: 40 % of one operator's rates in one district for an hour), and
+so is time: ten hours of records are sent in a minute or two, the newest of them started now. Everything that judges,
+fires, groups and tells is real.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from archive.store import Archive
+from simulation.city import City
+from simulation.degradation import LOCAL, Degradation
+from simulation.output import CollectorClient
+from stack.run import Stack, own
+
+AREA, OPERATOR, LEFT = "316", "Viettel", 0.6
+COMMUNES = ("11755", "11761", "11824", "11836")
+"""Of two districts; enough tests an hour in a city that is quick to make."""
+RECORDS, DAYS, SEED = 100_000, 18, 7
+"""Two weeks and two days are what the analysis must have learnt; 60 tests an hour and district."""
+HOURS = 10
+
+
+class Drill:
+    """The city's records: history, an hour of degradation, hours of recovery; the last one ends now."""
+
+    def __init__(self, now: datetime) -> None:
+        """Make the city; `now` is where its time ends."""
+        today = date(2026, 6, 12)
+        begin = datetime(2026, 6, 11, 9, tzinfo=LOCAL)
+        fault = Degradation(AREA, OPERATOR, LEFT, begin, begin + timedelta(hours=1))
+        scale = City.scaled(len(COMMUNES) / 114)
+        self.city = City(SEED, communes=COMMUNES, scale=scale, degradations=[fault])
+        made = pl.concat(self.city.records(RECORDS, days=DAYS, start=today - timedelta(days=DAYS)))
+        shift = now - (begin + timedelta(hours=HOURS))
+        # Without offices: hours pass in seconds here, and a line silent for hours has an alert of its own.
+        self.records = made.with_columns(pl.col("started_at") + shift, organisation=pl.lit(None, pl.String)).sort(
+            "started_at"
+        )
+        self.begin = begin.astimezone(UTC) + shift
+
+    def between(self, first: float, last: float) -> pl.DataFrame:
+        """Return the records between two hours after the fault began."""
+        started, hour = pl.col("started_at"), timedelta(hours=1)
+        return self.records.filter((started >= self.begin + first * hour) & (started < self.begin + last * hour))
+
+    def remember(self, stack: Stack) -> None:
+        """Write what was before the fault straight into the archive."""
+        with Archive(stack.archive, create=True) as archive:
+            archive.set_layers(self.city.layers)
+            archive.set_base_stations(self.city.stations)
+            archive.append_frame(self.records.filter(pl.col("started_at") < self.begin))
+
+    def send(self, stack: Stack, first: float, last: float) -> int:
+        """Send hours through the collector's front door; return how many records."""
+        frame = self.between(first, last)
+        token = stack.folder / "secrets" / "admin_token"
+        with CollectorClient(stack.url("collector"), token) as client:
+            client.send(frame)
+        return frame.height
+
+    def look(self, stack: Stack, hour: float) -> list[dict[str, Any]]:
+        """Let the analysis look as of an hour after the fault began; return what it calls degraded."""
+        now = (self.begin + timedelta(hours=hour)).isoformat()
+        command: list[str | Path] = [
+            own("haidang-analysis"),
+            "degraded",
+            "--archive",
+            stack.archive,
+            "--now",
+            now,
+            "--json",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]

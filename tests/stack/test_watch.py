@@ -1,0 +1,138 @@
+"""End to end: a simulated fault through the real collector, analysis, Prometheus, Alertmanager and web hook."""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.drill import AREA, OPERATOR, Drill
+from stack.run import Stack
+from stack.webhook import Message
+from tests.servers.loopback import http
+
+SCALE = 1 / 60
+"""An hour of the rules' windows is a minute here; a `for` of two minutes is two seconds."""
+PATIENCE_S = 150.0
+"""Not the promise, but what a machine under full load may need."""
+
+
+@pytest.fixture(scope="module")
+def drill() -> Drill:
+    return Drill(datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, drill: Drill) -> Iterator[Stack]:
+    watched = Stack(tmp_path_factory.mktemp("stack"), scale=SCALE, is_free=True, has_probe=False)
+    drill.remember(watched)
+    with watched:
+        yield watched
+
+
+def ask(stack: Stack, path: str) -> Any:
+    reply = http("GET", f"{stack.url('prometheus')}/api/v1/{path}")
+    assert reply.status == 200, reply.text
+    return reply.data["data"]
+
+
+def firing(stack: Stack) -> set[tuple[str, str, str]]:
+    """Name what fires, without the heartbeat, which always does."""
+    found = [a["labels"] for a in ask(stack, "alerts")["alerts"] if a["state"] == "firing"]
+    return {(a["alertname"], a.get("area", ""), a.get("operator", "")) for a in found} - {("Heartbeat", "", "")}
+
+
+def ever_fired(stack: Stack) -> set[tuple[str, str]]:
+    """Name everything that fired since the stack began, without the heartbeat."""
+    expr = urllib.parse.quote('count_over_time(ALERTS{alertstate="firing",alertname!="Heartbeat"}[1h])')
+    return {
+        (r["metric"]["alertname"], r["metric"].get("area", "")) for r in ask(stack, f"query?query={expr}")["result"]
+    }
+
+
+def wait_for(what: str, is_so: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := is_so()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
+        time.sleep(0.3)
+    return found
+
+
+def pages(stack: Stack, status: str, route: str = "page") -> list[Message]:
+    return [m for m in list(stack.webhook.messages) if m.route.startswith(route) and m.status == status]
+
+
+FAULT = {("AreaDegradedMajor", AREA, OPERATOR)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(stack: Stack, drill: Drill) -> None:
+    drill.look(stack, 0)
+    wait_for("the heartbeat", lambda: pages(stack, "firing", "heartbeat"))
+    assert firing(stack) == set(), "nothing fires before the fault"
+
+    assert drill.send(stack, 0, 1) > 100
+    wait_for("InfluxDB to have it", lambda: not sum(v for _, v in lag(stack)))
+    drill.look(stack, 1)
+    began = time.monotonic()
+    wait_for("the alert", lambda: firing(stack) == FAULT)
+    page = wait_for("the page", lambda: pages(stack, "firing"))[0]
+    print(f"from the analysis' word to the page: {time.monotonic() - began:.1f} s at a scale of 1/60")
+
+    assert [a["labels"]["alertname"] for a in page.alerts] == ["AreaDegradedMajor"]
+    assert page.group == {"scope": "area", "severity": "critical", "operator": OPERATOR}
+    text = "\n".join(page.lines())
+    assert "Viettel, Huyện Vĩnh Bảo: kém ít nhất 40 % so với trước đây." in text
+    assert "at least 40 % worse than its own past" in text
+
+    retests = [m for m in stack.webhook.messages if m.route == "retest"]
+    assert stack.webhook.messages.index(retests[0]) < stack.webhook.messages.index(page), "retest before page"
+    assert retests[0].alerts[0]["labels"]["area"] == AREA
+    ordered = [json.loads(line) for line in (stack.folder / "messages.ndjson").read_text("utf-8").splitlines()]
+    probes = next(row["retests"] for row in ordered if row["route"] == "retest")
+    assert probes, "fixed probes of the area are asked to test against the second peer"
+
+    sent = 1
+    for hour in (4, 6, 7, 8, 9, 10):
+        drill.send(stack, sent, hour)
+        sent = hour
+        if all(row["severity"] == 0 for row in drill.look(stack, hour) if row["area"] == AREA):
+            break
+    else:
+        pytest.fail("the analysis did not see the recovery within nine hours")
+    wait_for("the resolution", lambda: pages(stack, "resolved"))
+    wait_for("silence", lambda: not firing(stack))
+    assert {name for name, _ in ever_fired(stack)} <= {"AreaDegradedMajor", "AreaDegraded"}
+    assert {area for _, area in ever_fired(stack)} == {AREA}
+    assert len(pages(stack, "firing")) == 1, "one page"
+
+
+def lag(stack: Stack) -> list[tuple[str, float]]:
+    """Give the lag of each sink."""
+    text = urllib.request.urlopen(stack.url("collector") + "/metrics", timeout=30).read().decode()
+    rows = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("haidang_sink_lag_records{")]
+    return [(name, float(value)) for name, value in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_dead_peer_is_our_fault_and_no_districts(stack: Stack) -> None:
+    before = len(pages(stack, "firing"))
+    stack.servers["peer"].stop()
+    page = wait_for("the page", lambda: pages(stack, "firing")[before:])[0]
+    assert {a["labels"]["alertname"] for a in page.alerts} == {"PeerDown"}
+    assert page.group["scope"] == "server"
+    assert {name for name, _, _ in firing(stack)} == {"PeerDown"}
+    stack.servers["peer"].start()
+    wait_for("silence", lambda: not firing(stack))
+
+
+def test_secrets_are_for_their_owner_only(stack: Stack) -> None:
+    for path in Path(stack.folder / "secrets").iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
