@@ -110,7 +110,7 @@ def batches(folder: Path, seconds: float) -> list[Row]:
         f"{size:,.0f} B a record; {stored - sent - first_sent:+d} stored beyond acknowledged; "
         f"RSS {first:.0f} → {last:.0f} MB; {hot:,.0f} unsealed at the end, drained in {drained:.0f} s; "
         f"CPU a record: serving {(cpu[0] - served) / sent * 1e6:.0f}, "
-        f"keeping {(cpu[1] - kept) / sent * 1e6:.0f}, sending {result['cpu_s'] / sent * 1e6:.0f} µs"
+        f"judging and sealing {(cpu[1] - kept) / sent * 1e6:.0f}, sending {result['cpu_s'] / sent * 1e6:.0f} µs"
     )
     return [
         Row("ingest", f"gzip batches of {BATCH}, validated, placed, durable", "≥ 30,000/s, memory flat", measured, note)
