@@ -43,11 +43,17 @@ Found = dict[str, tuple[Estimate, Floats]]
 
 
 class Points(NamedTuple):
-    """Scores of a KPI with their influence, for some groups."""
+    """Scores of a KPI with their influence, for some groups.
+
+    `below` and `above` are squares of how much farther than the influence says the score may lie on either side: the
+    interval of a share is not symmetric, and no failure among few tests is not none at all.
+    """
 
     held: Ints
     value: Floats
     influence: Floats  # (G, SPLITS)
+    below: Floats
+    above: Floats
 
 
 def _statistics(mixed: Mixed, kpi: str) -> Found:
@@ -98,7 +104,16 @@ def _points(
         influence += found[name][1] * (np.nan_to_num(slope) * own)[:, None]
     held = np.flatnonzero(holds & (weight > 0))
     scale = 1 / weight[held]
-    return Points(mixed.held[held], total[held] * scale, influence[held] * scale[:, None])
+    own = influence[held] * scale[:, None]
+    below, above = np.zeros(len(held)), np.zeros(len(held))
+    if "share" in target.values or target.kpi == "loss":
+        estimate = next(found[name][0] for name in target.values)
+        name = next(iter(target.values))
+        ends = np.stack([score(end[held], target, name, scheme.thresholds) for end in (estimate.low, estimate.high)])
+        point, linear = total[held] * scale, estimates.variance(own) / mixed.worth[held] * stats.norm.ppf(0.975) ** 2
+        below = np.nan_to_num(np.maximum((point - ends.min(0)) ** 2 - linear, 0))
+        above = np.nan_to_num(np.maximum((ends.max(0) - point) ** 2 - linear, 0))
+    return Points(mixed.held[held], total[held] * scale, own, below, above)
 
 
 class _Sheet:
@@ -148,6 +163,7 @@ class _Score:
         self.technologies = technologies
         self.total, self.weight = np.zeros(groups), np.zeros(groups)
         self.influence = np.zeros((groups, SPLITS))
+        self.below, self.above = np.zeros(groups), np.zeros(groups)
         self.freedom = np.full(groups, np.inf)
         self.counts = Counts(np.zeros(groups), np.zeros(groups), np.zeros(groups))
         self.rows_count = np.zeros(groups)
@@ -164,6 +180,8 @@ class _Score:
         self.total[index] += weight * points.value
         self.weight[index] += weight
         self.influence[index] += weight * points.influence
+        self.below[index] += weight**2 * points.below
+        self.above[index] += weight**2 * points.above
         self.freedom[index] = np.minimum(self.freedom[index], freedom)
 
     def finish(self, possible: float, least: float) -> tuple[Estimate, Floats, Floats, Floats]:
@@ -181,11 +199,13 @@ class _Score:
         known = measured > 0
         error = np.sqrt(estimates.variance(influence))
         half = stats.t.ppf(0.975, np.maximum(freedom - 1, 0.5)) * error
+        # Margins recovered from the intervals of shares (MOVER; Zou and Donner 2008), on either side by itself.
+        below, above = (np.sqrt(half**2 + self._mixed(of * scale**2, shares**2)) for of in (self.below, self.above))
         sure = known & (freedom * shrink(freedom) >= 2)
         estimate = Estimate(
             np.where(known, value, np.nan),
-            np.where(sure, np.clip(value - half, 0, 100), np.nan),
-            np.where(sure, np.clip(value + half, 0, 100), np.nan),
+            np.where(sure, np.clip(value - below, 0, 100), np.nan),
+            np.where(sure, np.clip(value + above, 0, 100), np.nan),
             np.full(len(value), np.nan),
         )
         return estimate, error, freedom, measured
