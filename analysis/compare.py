@@ -77,7 +77,9 @@ def weighted_medians(value: Floats, weight: Floats, draws: npt.NDArray[np.floati
 
 def _figures(one: Side, times: npt.NDArray[np.float32], is_share: bool) -> Floats:
     if is_share:
-        above, whole = (np.bincount(one.device, of, minlength=len(times)) for of in (one.value * one.weight, one.weight))
+        above, whole = (
+            np.bincount(one.device, of, minlength=len(times)) for of in (one.value * one.weight, one.weight)
+        )
         return np.asarray((above @ times) / (whole @ times))
     step = max(1, 4_000_000 // max(len(one.value), 1))  # 32 MB at a time
     parts = [
