@@ -101,7 +101,8 @@ class Display:
         )
 
     def _track(self, width: int, height: int) -> Panel:
-        looks = [look for look in list(self._drive.recorder.looks) if look.position is not None]
+        recorder = self._drive.recorder
+        looks = [look for look in list(recorder.looks) if look.at_s >= recorder.track_from_s]
         points = [
             (look.position.longitude_deg, look.position.latitude_deg, self._level(look.samples))
             for look in looks
@@ -114,8 +115,9 @@ class Display:
             text.append("\n")
         where = f"{points[-1][0]:.5f}, {points[-1][1]:.5f}" if points else "no position yet"
         wide = across_m(points, width, height)
-        scale = f" · {wide / 1000:.3g} km across" if wide >= 1000 else f" · {wide:.0f} m across"
-        return Panel(text, title=f"track, north up · {where}{scale if points else ''}", title_align="left")
+        scale = f"{wide / 1000:.3g} km" if wide >= 1000 else f"{wide:.0f} m"
+        title = f"track, north up · {scale} across" if points else "track"
+        return Panel(text, title=title, title_align="left", subtitle=where, subtitle_align="right")
 
     def _saved(self) -> Panel:
         drive = self._drive

@@ -24,6 +24,8 @@ from probe.surroundings import MAX_SAMPLES, Surroundings
 
 _PLACE = ("longitude_deg", "latitude_deg", "accuracy_m", "altitude_m", "speed_mps")
 _RADIO = ("leg", "cell_id", "pci", "arfcn", "band", "rsrp_dbm", "rsrq_db", "sinr_db")
+FASTEST_MPS = 100.0  # a fast train; beyond it a receiver has jumped
+JUMPS_BELIEVED = 5
 KEPT_SECONDS = 3600  # what a display or a test can look back at
 
 _log = logging.getLogger("haidang.drive")
@@ -56,6 +58,7 @@ class Recorder:
         self.distance_m, self.point_count = 0.0, 0
         self.trouble: dict[str, str] = {}
         self._anchor: Position | None = None
+        self._anchor_s, self._jump_count, self.track_from_s = 0.0, 0, float("-inf")
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.is_paused = False
@@ -122,16 +125,25 @@ class Recorder:
         self.trouble[source] = reason
 
     def _measure(self, position: Position | None) -> None:
-        """Add to the way where the step is longer than the fixes' own noise."""
+        """Add to the way where the step is longer than the fixes' own noise and no faster than a vehicle.
+
+        A receiver that jumps is not followed until it stays where it went: way and track begin anew there.
+        """
         if position is None:
             return
-        if self._anchor is None:
-            self._anchor = position
-            return
-        step = between_m(self._anchor, position)
-        if step > max(self._anchor.accuracy_m or 3.0, position.accuracy_m or 3.0):
+        now_s = self.clock.monotonic()
+        step = between_m(self._anchor, position) if self._anchor is not None else 0.0
+        if step > FASTEST_MPS * max(1.0, now_s - self._anchor_s):
+            self._jump_count += 1
+            if self._jump_count < JUMPS_BELIEVED:
+                return
+            self.track_from_s, step = now_s, 0.0
+            self._anchor = None
+        self._jump_count = 0
+        noise = max(3.0, position.accuracy_m or 0.0, (self._anchor.accuracy_m or 0.0) if self._anchor else 0.0)
+        if self._anchor is None or step > noise:
             self.distance_m += step
-            self._anchor = position
+            self._anchor, self._anchor_s = position, now_s
 
     @property
     def last(self) -> Look | None:

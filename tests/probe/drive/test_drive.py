@@ -193,6 +193,22 @@ def test_a_modem_that_is_lost_leaves_a_gap_and_is_told(trip, caplog):
     assert records(one)[-1].radio
 
 
+def test_a_receiver_that_jumps_adds_no_way_until_it_stays_there(trip):
+    one = trip(segment_s=10, has_throughput=False)
+    one.run(100)
+    before = one.recorder.distance_m
+    assert before == pytest.approx(1000, rel=0.05)
+    one.road._x += 500_000
+    one.recorder.look()
+    one.road._x -= 500_000
+    one.run(20)
+    assert one.recorder.distance_m == pytest.approx(before + 200, rel=0.1)
+    one.road._x += 500_000
+    one.run(100)
+    assert one.recorder.distance_m == pytest.approx(before + 200 + 1000, rel=0.1)
+    assert one.recorder.track_from_s > 100
+
+
 def test_keys_pause_note_test_and_stop(trip):
     from probe.drive.display import Display
 
