@@ -13,7 +13,7 @@ from rich.text import Text
 from measurement.record import Record
 from measurement.vocabulary import Leg
 from probe.agent.lines import amount, span
-from probe.drive.drawing import across_m, bar, colour_of, spark, track
+from probe.drive.drawing import LEVELS, NO_SERVICE, across_m, bar, colour_of, spark, track
 
 if TYPE_CHECKING:
     from measurement.record import RadioSample
@@ -75,6 +75,7 @@ class Display:
         levels = [self._level(look.samples) for look in list(self._drive.recorder.looks)[-_SEEN:]]
         rows.append(Text(f"RSRP of the last {_SEEN} s", style="dim"))
         rows.append(Text(spark(levels, -130, -60), style=colour_of(levels[-1] if levels else None)))
+        rows.append(_legend())
         return Panel(Group(*rows), title=title, title_align="left")
 
     @staticmethod
@@ -140,6 +141,15 @@ class Display:
             for row in _rows(name, record):
                 table.add_row(*row)
         return Panel(table, title="last results", title_align="left")
+
+
+def _legend() -> Text:
+    """Return what the colours mean, in dBm."""
+    words = [f"{low:.0f}" for low, _ in LEVELS[:-1]]
+    parts: list[str | tuple[str, str]] = []
+    for (_, colour), word in zip(LEVELS, [*(f"≥{word}" for word in words), "lower"], strict=True):
+        parts += [("● ", colour), f"{word}  "]
+    return Text.assemble(*parts, ("● ", NO_SERVICE), "none", style="dim")
 
 
 def _rows(name: str, record: Record | None) -> list[tuple[str, str]]:
