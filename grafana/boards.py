@@ -183,8 +183,20 @@ class _Query(dict[str, Any]):
 _BUILDERS: dict[str, Any] = {"stat": stat.Panel, "series": timeseries.Panel, "table": table.Panel}
 
 
-def _panel(number: int, row: Panel) -> Any:
-    built = _BUILDERS[row.kind]().id(number).title(row.title).height(8).span(6 if row.kind == "stat" else 12)
+def _places(panels: tuple[Panel, ...]) -> list[models.GridPos]:
+    """Lay panels out in rows of 24: figures six wide, all else twelve."""
+    places, x, y = [], 0, 0
+    for row in panels:
+        width = 6 if row.kind == "stat" else 12
+        if x + width > 24:
+            x, y = 0, y + 8
+        places.append(models.GridPos(h=8, w=width, x=x, y=y))
+        x += width
+    return places
+
+
+def _panel(number: int, row: Panel, place: models.GridPos) -> Any:
+    built = _BUILDERS[row.kind]().id(number).title(row.title).grid_pos(place)
     built = built.datasource(models.DataSourceRef(type_val=_KIND[row.source], uid=row.source))
     if row.source == INFLUX:
         built = built.with_target(_Flux(row.query))
@@ -231,6 +243,6 @@ def build(board: Board) -> str:
     )  # fmt: skip
     for name in board.variables:
         built = built.with_variable(_variable(name))
-    for number, row in enumerate(board.panels, 1):
-        built = built.with_panel(_panel(number, row))
+    for number, (row, place) in enumerate(zip(board.panels, _places(board.panels), strict=True), 1):
+        built = built.with_panel(_panel(number, row, place))
     return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(built.build()) + "\n"

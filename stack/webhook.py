@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
+
 from measurement.columns import area_column
 from measurement.errors import DeliveryError
 
@@ -182,3 +184,39 @@ class Receiver:
         """Stop serving."""
         self.server.shutdown()
         self.server.server_close()
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=9095, show_default=True, type=click.IntRange(0, 65_535), help="Port.")
+@click.option(
+    "--journal", type=click.Path(path_type=Path), required=True, help="File for the messages, a JSON line each."
+)
+@click.option("--collector", help="Collector that hands out retests; without it none are ordered.")
+@click.option("--admin-token-file", type=click.Path(path_type=Path, exists=True), help="Token of role admin there.")
+@click.option("--influx-url", help="InfluxDB that knows which probes measured where.")
+@click.option("--influx-token-file", type=click.Path(path_type=Path, exists=True), help="Its token.")
+@click.option("--bucket", default="haidang", show_default=True, help="Its bucket.")
+@click.option("--second-peer", "peers", multiple=True, metavar="URL", help="Peer of retests; else the probe's own.")
+def main(
+    host: str, port: int, journal: Path, collector: str | None, admin_token_file: Path | None, influx_url: str | None,
+    influx_token_file: Path | None, bucket: str, peers: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Receive alerts of Alertmanager: write them down in both languages, order retests.
+
+    \b
+    Example:
+      python stack/webhook.py --journal messages.ndjson --collector http://127.0.0.1:8080 --admin-token-file admin \\
+          --influx-url http://127.0.0.1:8086 --influx-token-file influx
+    """
+    retests = None
+    if collector and influx_url and admin_token_file and influx_token_file:
+        admin, influx = (path.read_text("utf-8").strip() for path in (admin_token_file, influx_token_file))
+        retests = Retests(collector, admin, influx_url, influx, bucket, list(peers))
+    receiver = Receiver(host, port, journal, retests)
+    print(f"listening on {host}:{port}; retests {'are' if retests else 'are not'} ordered", file=sys.stderr, flush=True)
+    receiver.server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
