@@ -79,3 +79,24 @@ def blocks(points: pl.DataFrame, size_m: float = 50.0) -> tuple[Blocks, Plane]:
     site = grouped["site"].rank("dense").fill_null(0).cast(pl.Int64).to_numpy() - 1
     middle: npt.NDArray[np.float64] = grouped.select("x", "y").to_numpy()
     return Blocks(middle, grouped["rsrp"].to_numpy(), grouped["len"].cast(pl.Int64).to_numpy(), site), plane
+
+
+def pictures(folder: Path) -> None:
+    """Draw the surfaces of Cork and Dakar with their deviation beside them."""
+    from analysis.coverage.kpis import BY_ID
+    from analysis.coverage.picture import draw
+    from analysis.coverage.run import Drawn
+    from analysis.coverage.surface import fit_surface
+
+    for name, points, operator, title in (
+        ("cork", cork(), "B", "Cork, drives of 2019-2020: grey is not known"),
+        ("dakar", dakar(), "Orange", "Orange 4G, Dakar, walk of 2025-07-18: grey is not known"),
+    ):
+        averaged, plane = blocks(points)
+        surface = fit_surface(averaged, np.zeros((0, 2)), np.random.default_rng(1))
+        drawn = Drawn(operator, "4g", BY_ID["rsrp"], points.height, False, surface)
+        draw(folder / f"{name}.png", drawn, plane, title=title)
+
+
+if __name__ == "__main__":
+    pictures(Path(__file__).parents[1] / "docs" / "pictures")

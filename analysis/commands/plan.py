@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import click
+import polars as pl
 
 from analysis import thresholds
 from analysis.output import archive_option, json_option
@@ -54,13 +55,14 @@ def _start(text: str | None) -> tuple[float, float] | None:
 @click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Admin token for --tasks."
 )
-@click.option("--probe", default="*", show_default=True, help="Probe that shall take the tasks.")
+@click.option("--probe", help="Probe of the agent, for the stops of --tasks where no fixed probe stands.")
 @click.option("--today", help="Civil day of the plan. [default: today]", metavar="DATE")
 @json_option
 def command(
     path: Path, stops: int, minutes: float | None, start: str | None, speed: float, layer: str | None,
     operators: tuple[str, ...], country: str, language: str, geojson_path: Path | None, gpx_path: Path | None,
-    page_path: Path | None, tasks_to: str | None, token_file: Path | None, probe: str, today: str | None, as_json: bool,
+    page_path: Path | None, tasks_to: str | None, token_file: Path | None, probe: str | None,
+    today: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Plan the next tests: the places where a minute of field time shrinks the intervals that matter most."""
     if minutes is not None and start is None:
@@ -73,11 +75,12 @@ def command(
     with Archive(path) as archive:
         plan = run.plan(archive, question, thresholds.load(country), day)
         archive.write_result("plan", plan)
+        fixed = orders.fixed_probes(archive) if tasks_to is not None else pl.DataFrame()
     for target, form in ((geojson_path, forms.geojson), (gpx_path, forms.gpx), (page_path, page)):
         if target is not None:
             _write(target, form(plan))
     if tasks_to is not None:
-        _send(tasks_to, token_file, orders.tasks(plan, f"plan-{day.isoformat()}", probe))
+        _send(tasks_to, token_file, orders.tasks(plan, f"plan-{day.isoformat()}", fixed, probe), plan.height)
     click.echo(plan.write_ndjson().rstrip("\n") if as_json else forms.text(plan, language))
 
 
@@ -88,7 +91,9 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"Invalid file {str(path)!r}. {error.strerror}.") from None
 
 
-def _send(target: str, token_file: Path | None, found: list[dict[str, object]]) -> None:
+def _send(target: str, token_file: Path | None, found: list[dict[str, object]], stops: int) -> None:
+    if len(found) < stops:
+        click.echo(f"{stops - len(found)} stops have no fixed probe: --probe names the agent's.", err=True)
     if not target.startswith(("http://", "https://")):
         _write(Path(target), json.dumps(found, ensure_ascii=False, indent=1))
         return

@@ -58,10 +58,19 @@ def draw(path: Path, drawn: Drawn, plane: Plane, registry: Sequence[BaseStation]
     figure.colorbar(image, ax=left, label=f"{KPIS[drawn.kpi.kpi].title_en}, {unit}", shrink=0.85)
     sigma = np.where(said.nearest_m > 2 * MASK_M, np.nan, said.sigma * scale)
     image = right.imshow(sigma.reshape(shape), origin="lower", extent=extent, cmap="magma_r", interpolation="nearest")
-    label = "standard deviation of ln" if drawn.kpi.is_log else f"standard deviation, {unit}"
+    label = (
+        "standard deviation of ln" if drawn.kpi.is_log else f"standard deviation of a test, {unit.replace('dBm', 'dB')}"
+    )
     figure.colorbar(image, ax=right, label=label, shrink=0.85)
-    right.plot(points[:, 0] / 1000, points[:, 1] / 1000, ".", color="#0b3d91", markersize=1.2, label="measured blocks")
-    right.legend(loc="upper right", markerscale=5)
+    right.plot(
+        points[:, 0] / 1000,
+        points[:, 1] / 1000,
+        ".",
+        color="#0b3d91",
+        markersize=1.2 if len(points) > 500 else 4,
+        label="measured blocks",
+    )
+    right.legend(loc="upper right", markerscale=3)
     own = [s for s in registry if s.operator == drawn.operator]
     if own:
         place = plane.project([s.longitude_deg for s in own], [s.latitude_deg for s in own]) / 1000
@@ -74,11 +83,8 @@ def draw(path: Path, drawn: Drawn, plane: Plane, registry: Sequence[BaseStation]
     simulated = ", simulated" if drawn.is_simulated else ""
     left.set_title(title or f"{drawn.operator} {drawn.technology}{simulated}: grey is not known")
     held = surface.reports[0] if surface.reports else None
-    right.set_title(
-        f"error {held.rmse:.1f} with {held.scheme}; {100 * held.coverage:.0f} % inside the 95 % interval"
-        if held
-        else ""
-    )
+    if held is not None:
+        right.set_title(f"{held.scheme}: error {held.rmse:.1f}, {100 * held.coverage:.0f} % inside the 95 % interval")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -7,15 +7,49 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from analysis.coverage.plane import Plane
+from archive.store import Archive
 from measurement.errors import ConfigError, DeliveryError
 
 TIMEOUT_S = 30.0
+REACH_M = 400.0
+"""A fixed probe this near measures the same cells of the network as the stop."""
 
 
-def tasks(plan: pl.DataFrame, campaign: str, probe_id: str = "*") -> list[dict[str, Any]]:
-    """Return a task for each stop, as `POST /v1/tasks` takes them.
+def fixed_probes(archive: Archive, days: int = 7) -> pl.DataFrame:
+    """Return where the fixed probes of the newest days stand: probe_id, longitude_deg, latitude_deg."""
+    wanted = ["probe_id", "mode", "position_longitude_deg", "position_latitude_deg"]
+    with archive.snapshot() as snapshot:
+        parts = [snapshot.frame(day, wanted) for day in snapshot.days[-days:]]
+    seen = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
+    own = seen.filter(pl.col("mode") == "scheduled").drop_nulls()
+    return (
+        own.group_by("probe_id")
+        .agg(
+            pl.col("position_longitude_deg").median().alias("longitude_deg"),
+            pl.col("position_latitude_deg").median().alias("latitude_deg"),
+        )
+        .sort("probe_id")
+    )
+
+
+def _nearest(fixed: pl.DataFrame, longitude_deg: float, latitude_deg: float) -> str | None:
+    """Return the fixed probe that stands where the test is wanted, None where none does."""
+    if fixed.is_empty():
+        return None
+    plane = Plane(longitude_deg, latitude_deg)
+    metres = np.hypot(*plane.project(fixed["longitude_deg"].to_numpy(), fixed["latitude_deg"].to_numpy()).T)
+    at = int(np.argmin(metres))
+    return str(fixed["probe_id"][at]) if metres[at] <= REACH_M else None
+
+
+def tasks(plan: pl.DataFrame, campaign: str, fixed: pl.DataFrame, probe_id: str | None = None) -> list[dict[str, Any]]:
+    """Return a task for each stop that a probe can serve, as `POST /v1/tasks` takes them.
+
+    A stop goes to the fixed probe that stands there, else to the probe that is driven along the route.
 
     Parameters
     ----------
@@ -23,15 +57,20 @@ def tasks(plan: pl.DataFrame, campaign: str, probe_id: str = "*") -> list[dict[s
         The `plan` table.
     campaign
         Name under which the records are kept.
+    fixed
+        Fixed probes (`fixed_probes`).
     probe_id
-        Who shall do it; `*` is whoever asks.
+        Probe of the agent; without it stops where no fixed probe stands are left out.
     """
     found = []
     for row in plan.iter_rows(named=True):
+        owner = _nearest(fixed, row["longitude_deg"], row["latitude_deg"]) or probe_id
+        if owner is None:
+            continue
         schedule = "once" if row["hour"] is None else f"daily {row['hour']:02d}:00"
         position = {"longitude_deg": row["longitude_deg"], "latitude_deg": row["latitude_deg"]}
         task = {"id": f"plan-{row['target']}", "schedule": schedule, "campaign": campaign, "position": position}
-        found.append({"probe_id": probe_id, "task": task})
+        found.append({"probe_id": owner, "task": task})
     return found
 
 

@@ -85,7 +85,7 @@ def test_plan_gives_every_form(archive: Path, tmp_path: Path) -> None:
     text = said(
         "plan", "--archive", str(archive), "--from", "106.683,20.861", "--minutes", "300", "--geojson",
         str(files["geojson"]), "--gpx", str(files["gpx"]), "--page", str(files["html"]), "--tasks", str(files["json"]),
-        "--language", "vi", "--today", "2026-05-21",
+        "--probe", "car", "--language", "vi", "--today", "2026-05-21",
     )  # fmt: skip
     assert "điểm" in text
     assert all(path.stat().st_size > 200 for path in files.values())

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from datetime import date
 from itertools import permutations
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -22,8 +23,10 @@ from analysis.plan.route import length, minutes_between, nearest_neighbour, two_
 from analysis.plan.tasks import post, tasks
 from analysis.thresholds import load
 from archive.store import Archive
+from collector.routes.probes import NewTask
 from measurement.errors import ConfigError, DeliveryError
 from measurement.geography import Area, BaseStation, Layer
+from probe.agent import tasks as probe_tasks
 
 
 def square(west: float, south: float, size: float = 0.02) -> list[list[list[tuple[float, float]]]]:
@@ -127,9 +130,19 @@ def test_forms(archive: Archive) -> None:
     assert "Where to measure next" in text
     assert "http" not in text.split("<body>")[1]
     assert "Phường" in forms.text(plan, "vi")
-    found = tasks(plan, "plan-1")
-    assert found[0]["task"]["schedule"] == "once"
-    assert set(found[0]["task"]["position"]) == {"longitude_deg", "latitude_deg"}
+
+
+def test_tasks_go_to_the_fixed_probe_that_stands_there_else_to_the_agent(archive: Archive) -> None:
+    plan = run.plan(archive, run.Question(stops=3), load(), date(2026, 11, 22))
+    first = plan.row(0, named=True)
+    fixed = pl.DataFrame({"probe_id": ["office"], **{k: [first[k]] for k in ("longitude_deg", "latitude_deg")}})
+    found = tasks(plan, "plan-1", fixed, "car")
+    assert found[0]["probe_id"] == "office"
+    far = fixed.with_columns(pl.col("latitude_deg") + 1)
+    assert [task["probe_id"] for task in tasks(plan, "plan-1", far, "car")] == ["car"] * 3
+    assert tasks(plan, "plan-1", far) == []
+    taken = [msgspec.convert(task, NewTask).task for task in found]
+    assert probe_tasks.parse(msgspec.json.encode({"tasks": taken}))[0].wanted.is_once
 
 
 def test_names_cannot_break_the_page_or_the_gpx() -> None:
