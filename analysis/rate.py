@@ -169,12 +169,13 @@ def rate_areas(
     ready: Ready, thresholds: Thresholds, pool: Executor, by_month: bool = True, progress: Progress = silent
 ) -> pl.DataFrame:
     """Rate every area of every layer; return the `area_ratings` table."""
+    months = sorted({task.day[:7] for task in ready.tasks})
     plans = []
     for layer, areas in ready.layers.items():
         if not ready.tasks:
             continue
         counts = np.sum([summary.area_counts[layer] for summary in ready.summaries], axis=0).tolist()
-        for monthly in (False, True)[: 1 + by_month]:
+        for monthly in (False, True)[: 1 + (by_month and len(months) > 1)]:
             scheme = Scheme(thresholds, "area", ())
             periods, tasks = _unit_tasks(ready, area_column(layer), counts, scheme, monthly)
             plans += [(layer, areas, periods, task) for task in tasks]
@@ -192,6 +193,8 @@ def rate_areas(
     if not frames:
         return pl.DataFrame(schema=results.schema("area_ratings"))
     whole = pl.concat(frames)
+    if by_month and len(months) == 1:  # the month is the whole
+        whole = pl.concat((whole, whole.with_columns(pl.lit(months[0]).alias("period"))))
     if alone:
         whole = pl.concat((whole, whole.with_columns(pl.lit(ALL).alias("operator"))))
     finished = _finish(whole, ("layer", "operator", "technology", "period"), thresholds, "area")
