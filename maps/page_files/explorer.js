@@ -44,11 +44,11 @@
   }
 
   /* Rows of one slice of a ratings table by index. */
-  function slice(table, state, kpiId) {
+  function slice(table, state) {
     const rows = new Map();
     if (!table) return rows;
     for (let i = 0; i < table.count; i += 1) {
-      if (table.at("kpi", i) === kpiId && table.at("operator", i) === state.operator && table.at("technology", i) === state.technology) {
+      if (table.at("operator", i) === state.operator && table.at("technology", i) === state.technology) {
         const row = table.row(i);
         rows.set(row.index, row);
       }
@@ -131,13 +131,13 @@
       const mine = ++turn;
       await useLayer();
       const now = periodIndex(state.period);
-      const ratings = await tableOf(`ratings-${state.layer}-${now}`);
+      const ratings = await tableOf(`ratings-${state.layer}-${now}-${state.kpi}`);
       const months = site.words.period.filter((word) => word !== site.whole);
       const at = months.indexOf(state.period);
       const previousPeriod = at > 0 ? months[at - 1] : null;
-      const previous = previousPeriod ? await tableOf(`ratings-${state.layer}-${periodIndex(previousPeriod)}`) : null;
+      const previous = previousPeriod ? await tableOf(`ratings-${state.layer}-${periodIndex(previousPeriod)}-${state.kpi}`) : null;
       if (mine !== turn) return;
-      const rows = slice(ratings, state, state.kpi);
+      const rows = slice(ratings, state);
       const land = getComputedStyle(document.documentElement).getPropertyValue("--land");
       shown?.paint((index) => {
         const row = rows.get(index);
@@ -147,7 +147,7 @@
         return { colour: site.colours[haidang.rowClass(kpi(), state.technology, row)], opacity, isThin: false };
       }, state.area);
       drawLegend();
-      haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state, state.kpi), previousPeriod, go };
+      haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state), previousPeriod, go };
       drawPanel();
       await Promise.all([drawHexagons(mine), drawStations(mine), drawDensity(mine), drawOverlays(mine)]);
       if (mine === turn) {

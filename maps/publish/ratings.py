@@ -9,6 +9,7 @@ import polars as pl
 
 from maps.packing import cut, pack, prepare, write_script
 from measurement.geography import BaseStation, Layer
+from measurement.kpi import BY_ID
 
 SHARD = 32
 """Base stations in one script of the pages: a page loads a few kilobytes, the folder holds dozens of files."""
@@ -40,16 +41,17 @@ def _indexed(frame: pl.DataFrame, column: str, keys: list[str]) -> pl.DataFrame:
 
 
 def write_area_maps(folder: Path, ratings: pl.DataFrame, layers: list[Layer], periods: list[str]) -> list[str]:
-    """Write `ratings-LAYER-PERIOD` by positions; return the names written."""
+    """Write `ratings-LAYER-PERIOD-KPI`, layer and period by positions; return the names written."""
     written = []
     mapped, words = prepare(ratings.filter(shown_statistic()), _WORDS[:-1])
-    for (layer, period), part in mapped.partition_by("layer", "period", as_dict=True).items():
+    known = mapped.with_columns(pl.Series("id", ratings.filter(shown_statistic())["kpi"]))
+    for (layer, period, kpi), part in known.partition_by("layer", "period", "id", as_dict=True).items():
         position = next((i for i, each in enumerate(layers) if each.key == layer), None)
-        if position is None or period not in periods:
+        if position is None or period not in periods or (kpi != "score" and kpi not in BY_ID):
             continue
         rows = _indexed(part, "area", [area.key for area in layers[position].areas])
-        rows = rows.select("index", *_present(rows, "operator", "technology", "kpi", "statistic", *_FIGURES))
-        written.append(f"ratings-{position}-{periods.index(str(period))}")
+        rows = rows.select("index", *_present(rows, "operator", "technology", *_FIGURES))
+        written.append(f"ratings-{position}-{periods.index(str(period))}-{kpi}")
         write_script(folder, written[-1], cut(rows, words))
     return written
 

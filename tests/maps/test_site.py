@@ -100,7 +100,7 @@ def test_without_results_the_map_says_so(tmp_path: Path) -> None:
 def test_a_stale_slice_does_not_outlive_its_ratings(tmp_path: Path) -> None:
     with Archive(tmp_path / "archive", create=True):
         pass
-    stale = tmp_path / "site" / "data" / "ratings-9-9.js"
+    stale = tmp_path / "site" / "data" / "ratings-9-9-score.js"
     stale.parent.mkdir(parents=True)
     stale.write_text("old")
     build(read_source(tmp_path / "archive"), tmp_path / "site", Options(NOW))
