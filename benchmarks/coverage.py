@@ -48,11 +48,13 @@ def _pykrige(blocks: Blocks, every: int, model: str) -> tuple[Floats, npt.NDArra
         kriging = OrdinaryKriging(
             x[kept], y[kept], blocks.values[kept], variogram_model=model, variogram_parameters=given
         )
-        said[number] = kriging.execute("points", x[block : block + 1], y[block : block + 1], backend="loop")[0][0]
+        said[number] = kriging.execute(
+            "points", x[block : block + 1], y[block : block + 1], backend="loop", n_closest_points=32
+        )[0][0]
     return said, chosen
 
 
-def cork(every: int = 20) -> list[Row]:
+def cork(every: int = 6) -> list[Row]:
     """Hold out everything within 200 m of each 50 m block of the drives in Cork."""
     blocks, _ = drives.blocks(drives.cork())
     rng = np.random.default_rng(1)
@@ -69,7 +71,7 @@ def cork(every: int = 20) -> list[Row]:
     plain = {}
     for model in ("linear", "exponential"):
         said, chosen = _pykrige(blocks, every, model)
-        plain[f"pykrige {model}"] = _rmse(said - blocks.values[chosen])
+        plain[f"pykrige {model}, window 32"] = _rmse(said - blocks.values[chosen])
     gains = {name: 100 * (1 - held.rmse / value) for name, value in idw.items()}
     beside = {name: 100 * (1 - own_there / value) for name, value in plain.items()}
     return [

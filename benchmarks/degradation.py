@@ -70,7 +70,7 @@ def watch(
     return events
 
 
-def false_alarms(days: int = 30, records_a_day: int = 11_000, hours: float = 4) -> Row:
+def false_alarms(days: int = 30, records_a_day: int = 11_000, hours: float = 6) -> Row:
     """Watch a healthy city of 114 communes for a month."""
     before = 44
     city = City(11)

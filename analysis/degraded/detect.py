@@ -80,6 +80,9 @@ def _findings(streams: Streams, row: Watched, now: datetime, open_: set[Stream])
             continue
         shift = _compare(row, before, after)
         fall = drop(row, shift.estimate)
+        # The cut was chosen among these hours as the one that looks worst: each was a chance to err.
+        searched = float(HORIZON_HOURS - start + _EARLIER_HOURS)
+        shift = shift._replace(p_value=min(shift.p_value * searched, 1.0))
         if shift.p_value < confirm.LEVEL and fall >= row.fall:
             found.append(Finding(stream, after["started_at"][0], before, after, shift, fall))
     return found
