@@ -1,5 +1,6 @@
 # make demo   set everything up and run the whole path once
 # make test   set everything up and pass the tests
+# make stack  the server side of a city on this machine; make test-stack drills it
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -29,6 +30,12 @@ bench: .venv/ready
 lock: .venv/ready
 	@$(BIN)/python -m pip install --quiet 'uv>=0.5'
 	@$(BIN)/uv pip compile --quiet --universal --no-header --extra bench --python-version 3.11 --output-file constraints.txt pyproject.toml
+
+stack: .venv/ready
+	@$(BIN)/python -m stack
+
+test-stack: .venv/ready
+	@$(BIN)/python -m pytest tests/stack -p no:cacheprovider -s
 
 clean:
 	@rm -rf .venv build *.egg-info demo/out

@@ -105,7 +105,8 @@ _PEOPLE = {
 
 ALERTS: tuple[Alert, ...] = (
     # The network: worse than its own past (haidang-analysis degraded: baseline, CUSUM, confirmation, false discovery rate).
-    Alert("OperatorDegraded", Scope.AREA, Severity.CRITICAL, "haidang:operator:degraded >= 1", "<2m>", "<30m>",
+    # Where exactly one district is degraded, it is the district that weighs on the whole, and its own alert speaks.
+    Alert("OperatorDegraded", Scope.AREA, Severity.CRITICAL, "haidang:operator:degraded >= 1 unless on (operator) count by (operator) (haidang:area:degraded >= 1) == 1", "<2m>", "<30m>",
           "Operator degraded city-wide", "Nhà mạng suy giảm toàn thành phố",
           "{{ $labels.operator }} is worse than its own past in the whole city.", "{{ $labels.operator }} kém hơn chính mình trước đây trên toàn thành phố.", "city"),
     Alert("AreaDegradedMajor", Scope.AREA, Severity.CRITICAL, "haidang:area:degraded >= 2", "<2m>", "<30m>",

@@ -16,6 +16,8 @@ from typing import Any
 import polars as pl
 
 from archive.store import Archive
+from collector import tables
+from collector.sink import register
 from simulation.city import City
 from simulation.degradation import LOCAL, Degradation
 from simulation.output import CollectorClient
@@ -58,6 +60,9 @@ class Drill:
             archive.set_layers(self.city.layers)
             archive.set_base_stations(self.city.stations)
             archive.append_frame(self.records.filter(pl.col("started_at") < self.begin))
+            # InfluxDB begins with the drill: only who measured there lately is asked of it.
+            tables.prepare(archive)
+            register(archive, "influx", int(archive.setting("last_sequence") or 0))
 
     def send(self, stack: Stack, first: float, last: float) -> int:
         """Send hours through the collector's front door; return how many records."""
