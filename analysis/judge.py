@@ -106,7 +106,7 @@ def _points(
     scale = 1 / weight[held]
     own = influence[held] * scale[:, None]
     below, above = np.zeros(len(held)), np.zeros(len(held))
-    if "share" in target.values or target.kpi == "loss":
+    if "share" in target.values:
         estimate = next(found[name][0] for name in target.values)
         name = next(iter(target.values))
         ends = np.stack([score(end[held], target, name, scheme.thresholds) for end in (estimate.low, estimate.high)])
