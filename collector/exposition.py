@@ -34,7 +34,7 @@ def export(service: Service) -> None:
     _sinks(service)
     service.window.export(service.now())
     service.uptime.export()
-    for layer in service.layers:
+    for layer in service.layers:  # a name that changed comes with a restart
         for area in layer.areas:
             names = {"name": area.name, "name_en": area.name_en or area.name}
             put("haidang_area_info", 1, layer=layer.key, area=area.key, **names)
@@ -72,21 +72,20 @@ def _sinks(service: Service) -> None:
 
 def _results(service: Service) -> None:
     """Export what the analysis last wrote: the score of the newest period, and degradations."""
-    ratings = service.result("area_ratings")
-    service.metrics.clear("haidang_area_rating_score")
-    if ratings is not None:
-        scores = ratings.filter((ratings["statistic"] == "score") & ratings["value"].is_not_null())
-        # The whole time ("all") stands only where no month was rated.
-        newest = scores.sort(scores["period"] != "all", "period").unique(_RATINGS, keep="last")
-        for row in newest.head(MOST_SERIES).iter_rows(named=True):
-            labels = {name: str(row[name]) for name in _RATINGS}
-            service.metrics.put("haidang_area_rating_score", float(row["value"]), **labels)
-    degraded = service.result("degraded")
-    service.metrics.clear("haidang_area_degraded")
-    if degraded is not None:
-        for row in degraded.head(MOST_SERIES).iter_rows(named=True):
-            labels = {name: str(row[name]) for name in _RATINGS}
-            service.metrics.put("haidang_area_degraded", float(row["severity"]), **labels)
+    with service.metrics.renewed("haidang_area_rating_score", "haidang_area_degraded"):
+        ratings = service.result("area_ratings")
+        if ratings is not None:
+            scores = ratings.filter((ratings["statistic"] == "score") & ratings["value"].is_not_null())
+            # The whole time ("all") stands only where no month was rated.
+            newest = scores.sort(scores["period"] != "all", "period").unique(_RATINGS, keep="last")
+            for row in newest.head(MOST_SERIES).iter_rows(named=True):
+                labels = {name: str(row[name]) for name in _RATINGS}
+                service.metrics.put("haidang_area_rating_score", float(row["value"]), **labels)
+        degraded = service.result("degraded")
+        if degraded is not None:
+            for row in degraded.head(MOST_SERIES).iter_rows(named=True):
+                labels = {name: str(row[name]) for name in _RATINGS}
+                service.metrics.put("haidang_area_degraded", float(row["severity"]), **labels)
     for name in WATCHED_RESULTS:
         written = service.result_written_at(name)
         if written is not None:

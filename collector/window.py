@@ -74,11 +74,10 @@ class Window:
             held = {key: [s for s in samples if s.started_s >= since] for key, samples in self._series.items()}
             self._series = {key: deque(fresh, MOST_SAMPLES) for key, fresh in held.items() if fresh}
             dropped, self._dropped = len(self._dropped), set()
-        for name in GAUGES:
-            self._metrics.clear(name)
-        for key, samples in held.items():
-            if samples:
-                self._put(dict(zip(("layer", "area", "operator", "technology"), key, strict=True)), samples)
+        with self._metrics.renewed(*GAUGES):
+            for key, samples in held.items():
+                if samples:
+                    self._put(dict(zip(("layer", "area", "operator", "technology"), key, strict=True)), samples)
         self._metrics.put("haidang_area_series_dropped", dropped)
 
     def _put(self, labels: dict[str, str], samples: list[Note]) -> None:
