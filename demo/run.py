@@ -135,18 +135,22 @@ def main() -> None:
     run("haidang-simulation", "city", "--records", "0", "--seed", "1", "--archive", ARCHIVE, "--quiet", capture=True)
     with ExitStack() as services:
         say("Starting a measurement peer and a collector …")
-        services.enter_context(service("haidang-probe", "peer", "--host", "127.0.0.1", "--port", str(peer_port)))
         services.enter_context(
             service("haidang-collector", "serve", "--archive", ARCHIVE, "--port", str(collector_port), "--site", SITE)
         )
         wait_for(f"{collector}/healthz")
+        # The collector makes the secret that both share: the peer signs what a browser measured with it.
+        ticket = ("--ticket-key", ARCHIVE / "ticket.secret")
+        services.enter_context(
+            service("haidang-probe", "peer", "--host", "127.0.0.1", "--port", str(peer_port), *ticket)
+        )
         wait_for(f"{peer}/v1/peer")
         say(f"Measuring: {TESTS} real tests over loopback sockets …")
         probe = token("demo-probe", "probe")
         run(
             "haidang-probe", "run", "--peer", peer, "--collector", collector,
             "--token-file", probe, "--probe-id", "demo-probe",
-            "--spool", OUT / "spool.sqlite", "--count", str(TESTS), "--interval", "1",
+            "--spool", OUT / "spool.sqlite", "--count", str(TESTS), "--interval", "1", "--test-bytes", "0",
         )  # fmt: skip
         say(f"Adding a simulated Hải Phòng: {SIMULATED_RECORDS:,} records through the same collector …")
         gateway = token("demo-simulation", "admin")
@@ -157,7 +161,7 @@ def main() -> None:
         say("Rating areas and base stations …")
         run("haidang-analysis", "rate", "--archive", ARCHIVE, "--json", capture=True)
         say("Drawing the map …")
-        run("haidang-maps", "build", "--archive", ARCHIVE, "--out", SITE)
+        run("haidang-maps", "build", "--archive", ARCHIVE, "--out", SITE, "--peer-url", peer)
         wait_for(f"{collector}/index.html")
     summary = measured() | {
         "site": str((SITE / "index.html").relative_to(HERE.parent)),

@@ -48,11 +48,11 @@ def test_readme_begins_with_the_two_commands(texts):
 
 
 def test_links_in_documents_lead_somewhere(texts):
-    dead = []
-    for path, text in texts.items():
-        if path.suffix != ".md":
-            continue
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
-            if "://" not in target and not target.startswith("mailto:") and not (path.parent / target).exists():
-                dead.append(f"{path.relative_to(ROOT)}: {target}")
+    dead = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path, text in texts.items()
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+        if "://" not in target and not target.startswith("mailto:") and not (path.parent / target).exists()
+    ]
     assert dead == []
