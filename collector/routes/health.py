@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from collector.exposition import export
 from collector.replies import Problem
 from collector.routes import Route
 from collector.service import Service
+from collector.text import text_of
 from measurement.record import SCHEMA_VERSION
 
 
@@ -44,7 +45,7 @@ async def get_metrics(request: Request, service: Service) -> Response:
         raise Problem("too-many-requests", retry_after_s=wait)
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(service.queries, export, service)
-    return Response(generate_latest(service.metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+    return Response(text_of(service.metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 ROUTES = (

@@ -68,7 +68,15 @@ def _results(stack: Stack) -> None:
     """Write what the analysis would after months: the panels' concern is that it shows."""
     where = {"layer": "districts-2024", "area": "316", "operator": "Viettel", "technology": "4g"}
     with Archive(stack.archive) as archive:
-        score = {**where, "kpi": "score", "value": 61.5, "period": "2026-11", "status": "rated", "is_simulated": True}
+        score = {
+            **where,
+            "kpi": "score",
+            "statistic": "score",
+            "value": 61.5,
+            "period": "2026-11",
+            "status": "rated",
+            "is_simulated": True,
+        }
         archive.write_result("area_ratings", results.shape("area_ratings", pl.DataFrame([score])))
         degraded = [
             {**where, "kpi": "downlink", "severity": 1},
