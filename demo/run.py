@@ -147,10 +147,12 @@ def main() -> None:
         wait_for(f"{peer}/v1/peer")
         say(f"Measuring: {TESTS} real tests over loopback sockets …")
         probe = token("demo-probe", "probe")
+        # A field agent is thrifty by default; loopback costs nobody anything.
+        (OUT / "probe.toml").write_text("[budget]\ntest_bytes = 6000000000\nday_bytes = 0\nmonth_bytes = 0\n")
         run(
             "haidang-probe", "run", "--peer", peer, "--collector", collector,
             "--token-file", probe, "--probe-id", "demo-probe",
-            "--spool", OUT / "spool.sqlite", "--count", str(TESTS), "--interval", "1", "--test-bytes", "0",
+            "--config", OUT / "probe.toml", "--spool", OUT / "spool.sqlite", "--count", str(TESTS), "--interval", "1",
         )  # fmt: skip
         say(f"Adding a simulated Hải Phòng: {SIMULATED_RECORDS:,} records through the same collector …")
         gateway = token("demo-simulation", "admin")
