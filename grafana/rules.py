@@ -162,7 +162,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert("RecordsRejected", Scope.SERVER, Severity.WARNING, "haidang:records:rejected_ratio > 0.05 and sum(increase(haidang_records_rejected_total[<15m>])) > 20", "<10m>", "<15m>",
           "Records are refused", "Bản ghi bị từ chối",
           "{{ $value | humanizePercentage }} of records are refused: a probe version that does not fit, or an attack.", "{{ $value | humanizePercentage }} bản ghi bị từ chối: phiên bản đầu đo không khớp, hoặc bị tấn công.", "server"),
-    Alert("CollectorSlow", Scope.SERVER, Severity.WARNING, "haidang:acknowledge:p99 > 1", "<15m>", "<10m>",
+    Alert("CollectorSlow", Scope.SERVER, Severity.WARNING, "haidang:acknowledge:p99 > 1 and sum(increase(haidang_acknowledge_seconds_count[<15m>])) >= 100", "<15m>", "<10m>",
           "Collector slow", "Máy thu chậm",
           "One request in a hundred waits over {{ $value | humanizeDuration }} until durable.", "Một phần trăm yêu cầu chờ hơn {{ $value | humanizeDuration }} mới được lưu bền.", "server"),
     Alert("DiskFillsUp", Scope.SERVER, Severity.CRITICAL, "haidang_disk_free_bytes < 2e9 or (predict_linear(haidang_disk_free_bytes[<6h>], 3 * 86400) < 0 and haidang_disk_free_bytes < 5e10)", "<30m>", "<30m>",
