@@ -147,9 +147,10 @@ def test_roles_are_kept_apart(collector: Running, probe: str, admin: str) -> Non
 
 def test_revocation_reaches_a_running_collector(collector: Running, admin: str) -> None:
     token = collector.token("lost")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 10
+    # Failed attempts are limited, and the tests before this one have used some: ask seldom.
     while collector.call("GET", "/v1/tasks", token=token).status != 200 and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(1.1)
     assert collector.call("DELETE", "/v1/probes/lost/token", token=admin).status == 204
     assert collector.call("GET", "/v1/tasks", token=token).status == 401
     assert collector.call("DELETE", "/v1/probes/lost/token", token=admin).status == 404
