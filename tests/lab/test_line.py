@@ -46,7 +46,8 @@ def test_rate_by_iperf3() -> None:
             except RuntimeError:
                 continue
     received = json.loads(said)["end"]["sum_received"]["bits_per_second"]
-    assert received == pytest.approx(100e6 * PAYLOAD_SHARE, rel=0.06)  # the lab against another tool: its own start and end count too
+    # The lab against another tool, whose own start and end count too.
+    assert received == pytest.approx(100e6 * PAYLOAD_SHARE, rel=0.06)
 
 
 def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
