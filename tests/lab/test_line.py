@@ -46,8 +46,8 @@ def test_rate_by_iperf3() -> None:
             except RuntimeError:
                 continue
     received = json.loads(said)["end"]["sum_received"]["bits_per_second"]
-    # The lab against another tool, whose own start and end count too.
-    assert received == pytest.approx(100e6 * PAYLOAD_SHARE, rel=0.06)
+    # That the shaper shapes, told by another tool; benchmarks.throughput holds the lab to a percent.
+    assert received == pytest.approx(100e6 * PAYLOAD_SHARE, rel=0.12)
 
 
 def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
