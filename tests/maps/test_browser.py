@@ -98,7 +98,7 @@ def test_choices_change_the_map_and_live_in_the_address(site: Path) -> None:
         until(tab, "document.querySelector('#status').textContent.includes('Viettel')")
         assert "operator=Viettel" in tab.url
         assert "kpi=downlink" in tab.url
-        assert "Mbit/s" in tab.locator("#legend").inner_text()
+        until(tab, "document.querySelector('#legend').textContent.includes('Mbit/s')")
         here = tab.url
         ready(tab, here)
         assert tab.locator("#operator").input_value() == "Viettel"
