@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-
-import click
-
-from measurement.errors import ConfigError, HaidangError
+from verbs import Verb, program, runner
 
 VERBS = {
-    "import": ("import_", "bring in logs and results of other tools"),
-    "rate": ("rate", "rate areas, base stations, operators"),
-    "compliance": ("compliance", "verdicts against QCVN limits"),
-    "sites": ("sites", "availability of fixed lines"),
-    "participation": ("participation", "users and samples against targets"),
-    "compare": ("compare", "two periods, areas or operators"),
-    "coverage": ("coverage", "signal surfaces and holes between the samples"),
-    "degraded": ("degraded", "what is worse than its own past"),
-    "plan": ("plan", "where to measure next"),
-    "export": ("export", "open data under the privacy floors"),
+    "import": Verb("import_", "bring in logs and results of other tools"),
+    "rate": Verb("rate", "rate areas, base stations, operators"),
+    "compliance": Verb("compliance", "verdicts against QCVN limits"),
+    "sites": Verb("sites", "availability of fixed lines"),
+    "participation": Verb("participation", "users and samples against targets"),
+    "compare": Verb("compare", "two periods, areas or operators"),
+    "coverage": Verb("coverage", "signal surfaces and holes between the samples"),
+    "degraded": Verb("degraded", "what is worse than its own past"),
+    "plan": Verb("plan", "where to measure next"),
+    "export": Verb("export", "open data under the privacy floors"),
 }
 
-
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"analysis.commands.{VERBS[cmd_name][0]}")
-        command = module.command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"analysis.commands.{VERBS[cmd_name][0]}.command is no command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="haidang", message="%(prog)s %(version)s")
-def group() -> None:
-    """Judge what was measured: rate, compare, map, detect, plan."""
-
-
-def main() -> None:
-    """Run the command; exit 0 done, 1 failed, 2 bad usage or configuration."""
-    try:
-        group()
-    except ConfigError as error:
-        click.echo(f"haidang-analysis: {error}", err=True)
-        sys.exit(2)
-    except HaidangError as error:
-        click.echo(f"haidang-analysis: {error}", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+group = program("analysis", "Judge what was measured: rate, compare, map, detect, plan.", VERBS)
+main = runner(group)

@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-
-import click
-
-from measurement.errors import ConfigError, HaidangError
+from verbs import Verb, program, runner
 
 VERBS = {
-    "test": ("test", "one measurement now"),
-    "run": ("run", "the agent: measure on a schedule, keep, report"),
-    "drive": ("drive", "drive test: radio and position each second"),
-    "path": ("path", "where on the path to a host it goes wrong"),
-    "doctor": ("doctor", "what this device can measure at best"),
-    "enrol": ("enrol", "exchange a one-time code for a token"),
-    "spool": ("spool", "what waits to be delivered"),
-    "peer": ("peer", "the measurement server, the other end of every method"),
+    "test": Verb("test", "one measurement now"),
+    "run": Verb("run", "the agent: measure on a schedule, keep, report"),
+    "drive": Verb("drive", "drive test: radio and position each second"),
+    "path": Verb("path", "where on the path to a host it goes wrong"),
+    "doctor": Verb("doctor", "what this device can measure at best"),
+    "enrol": Verb("enrol", "exchange a one-time code for a token"),
+    "spool": Verb("spool", "what waits to be delivered"),
+    "peer": Verb("peer", "the measurement server, the other end of every method"),
 }
 
-
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"probe.commands.{VERBS[cmd_name][0]}")
-        command = module.command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"probe.commands.{VERBS[cmd_name][0]}.command is no command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="haidang", message="%(prog)s %(version)s")
-def group() -> None:
-    """Measure a mobile network from this device."""
-
-
-def main() -> None:
-    """Run the command; exit 0 done, 1 failed, 2 bad usage or configuration."""
-    try:
-        group()
-    except ConfigError as error:
-        click.echo(f"haidang-probe: {error}", err=True)
-        sys.exit(2)
-    except HaidangError as error:
-        click.echo(f"haidang-probe: {error}", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+group = program("probe", "Measure a mobile network from this device.", VERBS)
+main = runner(group)
