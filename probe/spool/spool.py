@@ -20,16 +20,11 @@ from typing import NamedTuple
 from measurement.errors import InstrumentError
 from probe.boot import boot_clock_ms, boot_id
 from probe.spool.layout import Ballast, open_or_set_aside
+from probe.spool.room import DROP_POLICY, count, make_room
+from probe.spool.transaction import transaction
 
 MEMORY_RECORDS = 64  # held while the disk takes nothing
 
-# What goes first when the spool is full: condition, order, and the counter that tells of it.
-DROP_POLICY = (
-    ("refused_reason IS NOT NULL", "ASC", "dropped_refused"),
-    ("refused_reason IS NULL AND status = 'failed'", "ASC", "dropped_failed"),
-    ("refused_reason IS NULL AND status = 'partial'", "ASC", "dropped_partial"),
-    ("refused_reason IS NULL AND status = 'complete'", "DESC", "dropped_complete"),
-)
 COUNTERS = ("kept", "acknowledged", "refused", *(row[2] for row in DROP_POLICY), "dropped_memory")
 
 _log = logging.getLogger("haidang.spool")
@@ -101,28 +96,11 @@ class Spool:
 
     def _insert(self, record_id: str, status: str, body: bytes, began: float) -> None:
         row = (record_id, status, body, len(body), self._boot_id, began)
-        with _transaction(self._connection) as connection:
+        with transaction(self._connection) as connection:
             columns = "record_id, status, body, byte_count, boot_id, boot_ms"
             added = connection.execute(f"INSERT OR IGNORE INTO records ({columns}) VALUES (?,?,?,?,?,?)", row).rowcount
-            self._count(connection, "kept", added)
-            self._make_room(connection)
-
-    def _make_room(self, connection: sqlite3.Connection) -> None:
-        excess = self._bytes(connection) - self.max_bytes
-        for condition, order, counter in DROP_POLICY:
-            if excess <= 0:
-                return
-            doomed: list[int] = []
-            rows = f"SELECT position, byte_count FROM records WHERE {condition} ORDER BY position {order}"
-            for position, byte_count in connection.execute(rows):
-                if excess <= 0:
-                    break
-                doomed.append(position)
-                excess -= byte_count
-            connection.executemany("DELETE FROM records WHERE position = ?", ((position,) for position in doomed))
-            self._count(connection, counter, len(doomed))
-            if doomed:
-                _log.warning("spool full (%d bytes): %d records dropped (%s)", self.max_bytes, len(doomed), counter)
+            count(connection, "kept", added)
+            make_room(connection, self.max_bytes)
 
     def _keep_in_memory(
         self, record_id: str, status: str, body: bytes, began: float, error: sqlite3.OperationalError
@@ -143,8 +121,8 @@ class Spool:
                 return
             del self._memory[record_id]
         if self._lost_in_memory:
-            with _transaction(self._connection) as connection:
-                self._count(connection, "dropped_memory", self._lost_in_memory)
+            with transaction(self._connection) as connection:
+                count(connection, "dropped_memory", self._lost_in_memory)
             self._lost_in_memory = 0
         self._ballast.restore()
 
@@ -170,7 +148,7 @@ class Spool:
 
     def attempted(self, record_ids: Sequence[str]) -> None:
         """Count one more attempt for each record, before it is sent; a full disk leaves the count as it is."""
-        with self._lock, _transaction(self._connection, or_skip=True) as connection:
+        with self._lock, transaction(self._connection, or_skip=True) as connection:
             connection.executemany(
                 "UPDATE records SET attempt_count = attempt_count + 1 WHERE record_id = ?", ((i,) for i in record_ids)
             )
@@ -185,9 +163,9 @@ class Spool:
             return deleted
 
     def _delete(self, ids: list[str]) -> int:
-        with _transaction(self._connection) as connection:
+        with transaction(self._connection) as connection:
             deleted = sum(connection.execute("DELETE FROM records WHERE record_id = ?", (i,)).rowcount for i in ids)
-            self._count(connection, "acknowledged", deleted)
+            count(connection, "acknowledged", deleted)
         with suppress(sqlite3.OperationalError):  # shrinking needs room of its own on a full disk
             self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
         return deleted
@@ -205,7 +183,7 @@ class Spool:
 
     def refuse(self, refused: Iterable[Refused]) -> None:
         """Set records aside that the collector has refused: kept with its word, never sent again."""
-        with self._lock, _transaction(self._connection) as connection:
+        with self._lock, transaction(self._connection) as connection:
             for record_id, path, reason in refused:
                 self._memory.pop(record_id, None)
                 changed = connection.execute(
@@ -213,7 +191,7 @@ class Spool:
                     " WHERE record_id = ? AND refused_reason IS NULL",
                     (path[:200], reason[:1000], record_id),
                 ).rowcount
-                self._count(connection, "refused", changed)
+                count(connection, "refused", changed)
 
     def release(self) -> int:
         """Put every refused record back in the queue; return how many."""
@@ -258,7 +236,7 @@ class Spool:
         """Set values that outlive the process; False where a full disk keeps the old ones."""
         with self._lock:
             try:
-                with _transaction(self._connection) as connection:
+                with transaction(self._connection) as connection:
                     connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
             except sqlite3.OperationalError:
                 return False
@@ -270,42 +248,3 @@ class Spool:
             self._sequence = max(self._sequence, int(self.state("sequence") or 0)) + 1
             self.set_state(sequence=str(self._sequence))
             return self._sequence
-
-    @staticmethod
-    def _bytes(connection: sqlite3.Connection) -> int:
-        return int(connection.execute("SELECT COALESCE(SUM(byte_count), 0) FROM records").fetchone()[0])
-
-    @staticmethod
-    def _count(connection: sqlite3.Connection, name: str, number: int) -> None:
-        if number:
-            sql = "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-            connection.execute(sql, (name, number))
-
-
-class _transaction:  # noqa: N801  a context manager, read as a verb
-    """One write transaction, rolled back on any error; with `or_skip` a full disk is passed over."""
-
-    def __init__(self, connection: sqlite3.Connection, *, or_skip: bool = False) -> None:
-        self._connection, self._or_skip = connection, or_skip
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._connection.execute("BEGIN IMMEDIATE")
-        return self._connection
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> bool:
-        if kind is None:
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as failure:
-                kind, error = type(failure), failure
-                self._roll_back()
-                if not self._or_skip:
-                    raise
-                return True
-            return False
-        self._roll_back()
-        return self._or_skip and isinstance(error, sqlite3.OperationalError)
-
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:  # a full disk has rolled back by itself
-            self._connection.execute("ROLLBACK")
