@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from archive.blocks import without
-from archive.known import ids_since_ms, in_segments
+from archive.known import Fresh, ids_since_ms, in_segments
 from archive.store import Archive
 from measurement.errors import StorageError
 
@@ -59,6 +59,8 @@ class Journal:
     def __init__(self, archive: Archive) -> None:
         """Start the writer; the archive's connection is its own from now on."""
         self._archive = archive
+        self._fresh = Fresh()
+        self._next_sequence: int | None = None  # None until the fresh ids have been read
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self.waiting_bytes = 0
         self.commit_count = 0
@@ -108,6 +110,7 @@ class Journal:
                 answers = self._write(connection, [waiting.batch for waiting in group])
         except (sqlite3.Error, OSError) as error:
             answers = StorageError(f"The journal cannot take records: {error}")
+            self._next_sequence = None
         self.commit_count += 1
         self.commit_seconds += time.perf_counter() - start
         with self._lock:
@@ -116,11 +119,18 @@ class Journal:
             waiting.done(answers if isinstance(answers, StorageError) else answers[index])
 
     def _write(self, connection: sqlite3.Connection, batches: list[Incoming]) -> list[Receipt]:
-        first = self._archive.take_sequences(connection, sum(len(batch.ids) for batch in batches))
+        count = sum(len(batch.ids) for batch in batches)
+        first = self._archive.take_sequences(connection, count)
+        if first != self._next_sequence:
+            # The first commit, one that failed, or somebody else has written meanwhile.
+            self._fresh.load(connection)
+        self._next_sequence = first + count
+        known = self._known(connection, [key for batch in batches for key in batch.ids])
         receipts: list[Receipt] = []
         blocks: list[tuple[int, int, str, int, bytes]] = []
+        fresh: list[bytes] = []
         for batch in batches:
-            duplicates = self._enter_ids(connection, batch.ids, first)
+            duplicates = _enter(batch.ids, known, fresh)
             for part in batch.parts:
                 kept = [position for position in part.positions if position not in duplicates]
                 body = part.body
@@ -130,27 +140,28 @@ class Journal:
                     blocks.append((first + kept[-1], first + kept[0], part.day, len(kept), body))
             first += len(batch.ids)
             receipts.append(Receipt(duplicates, first - 1))
+        self._fresh.add(connection, first - 1, fresh)
         connection.executemany(
             "INSERT INTO hot (sequence, first_sequence, day, row_count, body) VALUES (?, ?, ?, ?, ?)", blocks
         )
         self._archive.change_hot_rows(connection, sum(block[3] for block in blocks))
         return receipts
 
-    def _enter_ids(self, connection: sqlite3.Connection, ids: list[bytes], first: int) -> frozenset[int]:
-        """Enter the ids of a batch; return the positions of those that were known."""
-        rows = [(record_id, first + offset) for offset, record_id in enumerate(ids)]
-        cursor = connection.executemany("INSERT OR IGNORE INTO ids VALUES (?, ?)", rows)
-        duplicates: set[int] = set()
-        if cursor.rowcount < len(rows):
-            duplicates = {offset for offset, row in enumerate(rows) if not _holds(connection, row)}
+    def _known(self, connection: sqlite3.Connection, ids: list[bytes]) -> set[bytes]:
+        """Return those of the ids that have been kept before."""
+        known = self._fresh.known(connection, ids)
         horizon = ids_since_ms(self._archive)
-        old = [o for o, (key, _) in enumerate(rows) if int.from_bytes(key[:6]) < horizon] if horizon else []
-        if old:
-            found = in_segments(self._archive, connection, [rows[offset][0] for offset in old])
-            duplicates.update(offset for offset in old if rows[offset][0] in found)
-        return frozenset(duplicates)
+        old = [key for key in ids if int.from_bytes(key[:6]) < horizon] if horizon else []
+        return known | in_segments(self._archive, connection, old) if old else known
 
 
-def _holds(connection: sqlite3.Connection, row: tuple[bytes, int]) -> bool:
-    (sequence,) = connection.execute("SELECT sequence FROM ids WHERE record_id = ?", row[:1]).fetchone()
-    return bool(sequence == row[1])
+def _enter(ids: list[bytes], known: set[bytes], fresh: list[bytes]) -> frozenset[int]:
+    """Add new ids to `known` and `fresh`; return the positions of those that are known."""
+    duplicates = []
+    for position, key in enumerate(ids):
+        if key in known:
+            duplicates.append(position)
+        else:
+            known.add(key)
+            fresh.append(key)
+    return frozenset(duplicates)

@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS ids (
     record_id BLOB PRIMARY KEY,              -- 16 bytes of the UUIDv7
     sequence INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fresh_ids (
+    sequence INTEGER PRIMARY KEY,            -- of the last record of the commit that brought them
+    ids BLOB NOT NULL                        -- 16 bytes each, on their way to `ids` (archive.known)
+);
 CREATE TABLE IF NOT EXISTS segments (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     day TEXT NOT NULL,

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archive.known import forget
+from archive.known import forget, settle
 from archive.sealing import clear, hot_rows, merge, seal, sweep
 from archive.store import Archive
 from measurement.errors import HaidangError
 
 SEAL_ROWS = 100_000
 """A journal of this size is sealed at once: some 180 MB, a segment of about 15 MB."""
+SETTLE_EVERY_S = 60.0
+"""A row of fresh ids for each commit must not pile up where nothing is sealed."""
 _LOG = logging.getLogger("collector.keeper")
 
 
@@ -31,6 +33,7 @@ class Keeper:
         self._retention_days = retention_days
         self._sealed_at = 0.0
         self._swept_at = 0.0
+        self._settled_at = 0.0
 
     def step(self, monotonic: float, now: datetime) -> bool:
         """Do what is due; return whether there was work, so that the caller knows when to rest."""
@@ -38,6 +41,9 @@ class Keeper:
             self._swept_at = monotonic
             self._tidy(now)
         worked = self._seal(monotonic)
+        if worked or monotonic - self._settled_at > SETTLE_EVERY_S:
+            self._settled_at = monotonic
+            worked = settle(self._archive) > 0 or worked
         worked = clear(self._archive) > 0 or worked
         # Merging waits for a quiet moment: it makes reading faster, sealing keeps the journal short.
         return worked or merge(self._archive, self._delivered()) > 0

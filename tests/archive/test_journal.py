@@ -7,7 +7,7 @@ import pytest
 
 from archive.blocks import pack
 from archive.journal import Incoming, Journal, Part, Receipt
-from archive.known import forget, in_segments
+from archive.known import forget, in_segments, settle
 from archive.sealing import clear, hot_rows, merge, seal, sweep
 from archive.store import Archive
 from measurement.errors import StorageError
@@ -92,6 +92,7 @@ def test_a_duplicate_older_than_the_horizon_is_found_in_the_segments(archive: Ar
     first.close()
     seal(archive)
     horizon = max(unix_ms_of(r.record_id) for r in found) + 1
+    assert settle(archive) == 10
     assert forget(archive, horizon) == 10
     assert archive.connection.execute("SELECT count(*) FROM ids").fetchone() == (0,)
     second = Journal(Archive(archive.path))
