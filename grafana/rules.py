@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from analysis.degraded.kpis import BY_KPI
 from analysis.thresholds import load
 from collector.metrics import METRICS
 
@@ -68,6 +69,9 @@ DOWNLINK_4G = _LIMITS["4g", "downlink", "mean"].at_least or 0.0
 DOWNLINK_5G = _LIMITS["5g", "downlink", "mean"].at_least or 0.0
 ACCESS_FAILURE = _LIMITS["4g", "access_failure", "share"].at_most or 0.0
 
+MINOR, MAJOR = (f"{100 * share:.0f}" for share in (BY_KPI["downlink"].fall, BY_KPI["downlink"].major))
+"""Falls in percent from which the analysis calls a degradation of ratios minor and major."""
+
 _TECHNOLOGY = {"4g": 'technology=~"lte.*"', "5g": 'technology=~"nr_.*"'}
 
 
@@ -111,10 +115,10 @@ ALERTS: tuple[Alert, ...] = (
           "{{ $labels.operator }} is worse than its own past in the whole city.", "{{ $labels.operator }} kém hơn chính mình trước đây trên toàn thành phố.", "city"),
     Alert("AreaDegradedMajor", Scope.AREA, Severity.CRITICAL, "haidang:area:degraded >= 2", "<2m>", "<30m>",
           "Area degraded, major", "Khu vực suy giảm nghiêm trọng",
-          f"{_AREA}: at least 40 % worse than its own past.", f"{_AREA}: kém ít nhất 40 % so với trước đây.", "area"),
+          f"{_AREA}: at least {MAJOR} % worse than its own past.", f"{_AREA}: kém ít nhất {MAJOR} % so với trước đây.", "area"),
     Alert("AreaDegraded", Scope.AREA, Severity.WARNING, "haidang:area:degraded == 1", "<2m>", "<30m>",
           "Area degraded", "Khu vực suy giảm",
-          f"{_AREA}: at least 20 % worse than its own past.", f"{_AREA}: kém ít nhất 20 % so với trước đây.", "area"),
+          f"{_AREA}: at least {MINOR} % worse than its own past.", f"{_AREA}: kém ít nhất {MINOR} % so với trước đây.", "area"),
     Alert("PlaceDegraded", Scope.AREA, Severity.WARNING,
           f"({_degraded('communes-.*|zones')} >= 1 or {_degraded('base_stations')} >= 2) unless on (operator) (haidang:area:degraded >= 1) unless on (operator) (haidang:operator:degraded >= 1)", "<10m>", "<30m>",
           "Commune, zone or base station degraded", "Xã/phường, khu công nghiệp hoặc trạm suy giảm",

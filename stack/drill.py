@@ -1,15 +1,16 @@
 """A fire drill: a simulated city whose known degradation runs through the real stack, hour by hour.
 
 What is degraded is simulated (`simulation.degradation`: 40 % of one operator's rates in one district for an hour), and
-so is time: ten hours of records are sent in a minute or two, the newest of them started now. Everything that judges,
-fires, groups and tells is real.
+so is time: ten hours of records are sent in a minute or two. The drill's hours are always the same hours of the day,
+the last that are over, and every day is an ordinary one, so that a drill at night or at Tết is the drill at noon in
+June. Everything that judges, fires, groups and tells is real.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +30,40 @@ COMMUNES = ("11755", "11761", "11824", "11836")
 RECORDS, DAYS, SEED = 100_000, 18, 7
 """Two weeks and two days are what the analysis must have learnt; 60 tests an hour and district."""
 HOURS = 10
+BEGIN = datetime(2026, 6, 11, 9, tzinfo=LOCAL)
+"""When the fault begins in the city's own time."""
+
+
+def shift_to(now: datetime) -> timedelta:
+    """Return by how much the city's time is moved so that all of it is over by `now`, and was not a day before.
+
+    Whole days: an hour of the day keeps its load, and no look of the analysis crosses midnight.
+
+    Examples
+    --------
+    >>> str(BEGIN + shift_to(datetime(2026, 11, 22, 18, 59, tzinfo=LOCAL)))
+    '2026-11-21 09:00:00+07:00'
+    >>> str(BEGIN + shift_to(datetime(2026, 11, 22, 19, 0, tzinfo=LOCAL)))
+    '2026-11-22 09:00:00+07:00'
+    """
+    return timedelta((now - (BEGIN + timedelta(hours=HOURS))).days)
 
 
 class Drill:
-    """The city's records: history, an hour of degradation, hours of recovery; the last one ends now."""
+    """The city's records: history, an hour of degradation, hours of recovery; all over by `now`."""
 
     def __init__(self, now: datetime) -> None:
-        """Make the city; `now` is where its time ends."""
-        today = date(2026, 6, 12)
-        begin = datetime(2026, 6, 11, 9, tzinfo=LOCAL)
-        fault = Degradation(AREA, OPERATOR, LEFT, begin, begin + timedelta(hours=1))
+        """Make the city; its time ends within the day before `now`."""
+        fault = Degradation(AREA, OPERATOR, LEFT, BEGIN, BEGIN + timedelta(hours=1))
         scale = City.scaled(len(COMMUNES) / 114)
         self.city = City(SEED, communes=COMMUNES, scale=scale, degradations=[fault])
-        made = pl.concat(self.city.records(RECORDS, days=DAYS, start=today - timedelta(days=DAYS)))
-        shift = now - (begin + timedelta(hours=HOURS))
+        made = pl.concat(self.city.records(RECORDS, days=DAYS, start=BEGIN.date() - timedelta(days=DAYS - 1)))
+        shift = shift_to(now)
         # Without offices: hours pass in seconds here, and a line silent for hours has an alert of its own.
         self.records = made.with_columns(pl.col("started_at") + shift, organisation=pl.lit(None, pl.String)).sort(
             "started_at"
         )
-        self.begin = begin.astimezone(UTC) + shift
+        self.begin = BEGIN.astimezone(UTC) + shift
 
     def between(self, first: float, last: float) -> pl.DataFrame:
         """Return the records between two hours after the fault began."""
@@ -82,6 +98,8 @@ class Drill:
             stack.archive,
             "--now",
             now,
+            "--holidays",
+            "none",
             "--json",
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

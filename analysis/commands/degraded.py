@@ -13,6 +13,7 @@ from analysis import thresholds
 from analysis.degraded import events as kept
 from analysis.degraded import run
 from analysis.degraded.baseline import FEWEST_DAYS
+from analysis.degraded.holidays import CALENDARS
 from analysis.output import archive_option, emit, json_option, out_option, progress
 from analysis.tables import grid
 from archive.layout import DEFAULT_TIME_ZONE
@@ -82,10 +83,12 @@ def text_of(seen: run.Seen, now: datetime, zone: ZoneInfo, layers: list[Layer]) 
     help="Look as of this time (local where it has no zone), or 'newest' for the newest test.",
 )
 @click.option("--country", default=thresholds.DEFAULT_COUNTRY, show_default=True, help="Thresholds: country or file.")
+@click.option("--holidays", type=click.Choice(sorted(CALENDARS)), default="vn", show_default=True,
+              help="Calendar of days that count as Sundays and are not learnt.")  # fmt: skip
 @json_option
 @out_option
 def command(
-    path: Path, watch: float | None, now_text: str | None, country: str, as_json: bool, out: Path | None
+    path: Path, watch: float | None, now_text: str | None, country: str, holidays: str, as_json: bool, out: Path | None
 ) -> None:  # fmt: skip
     """Find areas, base stations and operators that are worse than their own past; write the tables."""
     if watch and now_text:
@@ -96,7 +99,7 @@ def command(
         while True:
             now = _now(archive, now_text, zone)
             began = time.monotonic()
-            seen = run.once(archive, now, limits, progress=progress)
+            seen = run.once(archive, now, limits, progress=progress, calendar=CALENDARS[holidays])
             layers = archive.layers()
             emit(kept.table(seen.events), text_of(seen, now, zone, layers), as_json=as_json, out=out, layers=layers)
             if watch is None:

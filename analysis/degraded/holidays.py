@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -39,14 +40,16 @@ def _holidays() -> tuple[Holiday, ...]:
 
 HOLIDAYS = _holidays()
 """Labour Code 2019 (45/2019/QH14), article 112; lunar days by the Vietnamese calendar, read off and not computed."""
+CALENDARS: dict[str, tuple[Holiday, ...]] = {"vn": HOLIDAYS, "none": ()}
+"""Calendars by name; `none` takes every day for an ordinary one."""
 
 
-def is_holiday(day: date) -> bool:
-    """Tell whether a civil day in Vietnam is one.
+def is_holiday(day: date, calendar: Sequence[Holiday] = HOLIDAYS) -> bool:
+    """Tell whether a civil day is one.
 
     Examples
     --------
     >>> is_holiday(date(2026, 2, 17)), is_holiday(date(2026, 6, 10))
     (True, False)
     """
-    return any(row.first <= day <= row.last for row in HOLIDAYS)
+    return any(row.first <= day <= row.last for row in calendar)

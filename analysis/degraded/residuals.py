@@ -11,7 +11,7 @@ import polars as pl
 
 from analysis.coverage.cells import RESOLUTION
 from analysis.degraded.baseline import FEWEST_DAYS, LAG_DAYS, Values, expect, number
-from analysis.degraded.holidays import is_holiday
+from analysis.degraded.holidays import HOLIDAYS, Holiday, is_holiday
 from analysis.degraded.kpis import Watched, oriented
 from analysis.partition import parent_cell
 from analysis.technology import MOBILE
@@ -39,12 +39,12 @@ def _inside(frame: pl.DataFrame, one: Except) -> pl.Series:
     return frame.select(condition.fill_null(False)).to_series()
 
 
-def prepare(state: pl.DataFrame, finest: str) -> pl.DataFrame:
+def prepare(state: pl.DataFrame, finest: str, calendar: Sequence[Holiday] = HOLIDAYS) -> pl.DataFrame:
     """Number groups, areas, devices at their places and holidays once for every KPI."""
     cell = parent_cell(state["h3_cell"].to_numpy(), RESOLUTION - 1)
     mobile = state.with_columns(pl.Series("place", cell.astype(np.int64))).filter(pl.col("technology").is_in(MOBILE))
     days = mobile["started_at"].dt.convert_time_zone("Asia/Ho_Chi_Minh").dt.date()
-    off = {day: is_holiday(day) for day in days.unique().to_list()}
+    off = {day: is_holiday(day, calendar) for day in days.unique().to_list()}
     holiday = days.replace_strict(off, return_dtype=pl.Boolean)
     group = number(mobile["operator"], mobile["technology"])
     return mobile.with_columns(

@@ -13,6 +13,7 @@ from analysis.degraded import events as kept
 from analysis.degraded.compact import rolling
 from analysis.degraded.detect import look
 from analysis.degraded.events import Event
+from analysis.degraded.holidays import HOLIDAYS, Holiday
 from analysis.degraded.kpis import WATCHED, Watched
 from analysis.degraded.residuals import judge, prepare
 from analysis.degraded.streams import OPERATORS, STATIONS, finest
@@ -42,7 +43,7 @@ def newest(archive: Archive) -> datetime | None:
 
 def once(
     archive: Archive, now: datetime, limits: Thresholds, kpis: Sequence[Watched] = WATCHED,
-    progress: Progress = lambda _what, _done, _total: None,
+    progress: Progress = lambda _what, _done, _total: None, calendar: Sequence[Holiday] = HOLIDAYS,
 ) -> Seen:  # fmt: skip
     """Look once and write the tables `degraded` and `degraded_events`."""
     zone = ZoneInfo(archive.setting("time_zone") or DEFAULT_TIME_ZONE)
@@ -53,7 +54,7 @@ def once(
     events = kept.events_of(archive.read_result("degraded_events"))
     layers = archive.layer_keys()
     if state.height and layers:
-        prepared = prepare(state.filter(pl.col("started_at") <= now), finest(layers, state))
+        prepared = prepare(state.filter(pl.col("started_at") <= now), finest(layers, state), calendar)
         watched = [*layers, STATIONS, OPERATORS]
         found = [event for event in events if event.stream.kpi not in {row.kpi for row in kpis}]
         for done, row in enumerate(kpis, 1):

@@ -88,8 +88,8 @@ def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(sta
     assert [a["labels"]["alertname"] for a in page.alerts] == ["AreaDegradedMajor"]
     assert page.group == {"scope": "area", "severity": "critical", "operator": OPERATOR}
     text = "\n".join(page.lines())
-    assert "Viettel, Huyện Vĩnh Bảo: kém ít nhất 40 % so với trước đây." in text
-    assert "at least 40 % worse than its own past" in text
+    assert "Viettel, Huyện Vĩnh Bảo: kém ít nhất 30 % so với trước đây." in text
+    assert "at least 30 % worse than its own past" in text
 
     retests = [m for m in stack.webhook.messages if m.route == "retest"]
     assert stack.webhook.messages.index(retests[0]) < stack.webhook.messages.index(page), "retest before page"
@@ -123,14 +123,19 @@ def lag(stack: Stack) -> list[tuple[str, float]]:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_dead_peer_is_our_fault_and_no_districts(stack: Stack) -> None:
-    before = len(pages(stack, "firing"))
+    # What another test left behind, even one that failed midway, is not this one's.
+    left, told = firing(stack), len(stack.webhook.messages)
     stack.servers["peer"].stop()
-    page = wait_for("the page", lambda: pages(stack, "firing")[before:])[0]
-    assert {a["labels"]["alertname"] for a in page.alerts} == {"PeerDown"}
-    assert page.group["scope"] == "server"
-    assert {name for name, _, _ in firing(stack)} == {"PeerDown"}
-    stack.servers["peer"].start()
-    wait_for("silence", lambda: not firing(stack))
+    try:
+        down = ("PeerDown", "", "")
+        page = wait_for("the page", lambda: [m for m in pages(stack, "firing") if m.group.get("scope") == "server"])[0]
+        assert {a["labels"]["alertname"] for a in page.alerts} == {"PeerDown"}
+        assert firing(stack) - left == {down}
+        since = stack.webhook.messages[told:]
+        assert [m for m in since if m.route.startswith("page") and m.group.get("scope") == "area"] == []
+    finally:
+        stack.servers["peer"].start()
+    wait_for("silence", lambda: down not in firing(stack))
 
 
 def test_secrets_are_for_their_owner_only(stack: Stack) -> None:
