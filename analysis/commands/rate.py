@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from analysis import grid, series, stations, tables, thresholds
+from analysis import grid, series, station_series, stations, tables, thresholds
 from analysis import rate as rating
 from analysis.executors import executor
 from analysis.explain import explain
@@ -94,6 +94,7 @@ def command(
             written["hexagons"] = grid.hexagons(ready, limits, pool, progress, months)
             written["series"] = series.series(ready, pool, progress)
             written["histograms"] = series.histograms(ready)
+            written |= station_series.station_series(ready, owners, pool, progress)
         rating.write(archive, written)
         layers = archive.layers()
     shown = written["area_ratings"].filter(
