@@ -3,9 +3,9 @@
     with line(rate_bps=50e6, rtt_ms=40, loss=0.001) as lab:
         lab.run("probe", ["ping", "-c", "3", lab.peer_address])
 
-probe ──veth, tbf── middle ──(TUN relay, delay)── peer. Without delay the veth goes straight to the peer. The rate is
-shaped by `tbf` where packets leave for the shaped link, loss is nftables' at random where they arrive. With loss and
-delay a gate stands between probe and middle: single packets are lost there, and joined again for the relay (GRO).
+probe ──veth, shaper── middle ──(TUN relay, delay)── peer. Without delay the veth goes straight to the peer. The rate is
+shaped by `tbf` or `htb` where packets leave for the shaped link, loss is nftables' at random where they arrive. With
+loss and delay a gate stands between probe and middle: single packets are lost there, and joined again for the relay.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -114,6 +115,28 @@ def require() -> None:
     pytest.skip(why)
 
 
+class Shaper(NamedTuple):
+    """A token bucket of the kernel's, with a queue before it."""
+
+    kind: str
+    burst_ms: float
+    buffer_ms: float
+
+    def words(self, device: str, rate_bps: float) -> list[list[str]]:
+        """Return what `tc` is to be told."""
+        rate, burst = f"{round(rate_bps)}bit", str(max(LEAST_BURST, round(rate_bps * self.burst_ms / 8000)))
+        limit = str(max(30 * 1514, round(rate_bps * self.buffer_ms / 8000)))
+        root = ["qdisc", "add", "dev", device, "root"]
+        if self.kind == "tbf":
+            return [[*root, "tbf", "rate", rate, "burst", burst, "limit", limit]]
+        inner = ["htb", "rate", rate, "burst", burst, "cburst", burst, "quantum", "60000"]
+        return [
+            [*root, "handle", "1:", "htb", "default", "1"],
+            ["class", "add", "dev", device, "parent", "1:", "classid", "1:1", *inner],
+            ["qdisc", "add", "dev", device, "parent", "1:1", "bfifo", "limit", limit],
+        ]
+
+
 @contextlib.contextmanager
 def line(
     rate_bps: float = 0.0,
@@ -122,11 +145,13 @@ def line(
     *,
     downlink_bps: float | None = None,
     uplink_bps: float | None = None,
+    shaper: str = "tbf",
     burst_ms: float = 1.0,
     buffer_ms: float | None = None,
 ) -> Iterator[Lab]:
     """Set a line up and take it down. A rate of 0 is not shaped; `burst_ms` is the shaper's bucket at its rate.
 
+    `shaper` is `tbf` or `htb`, the token buckets that carriers' equipment has.
     `buffer_ms` is the queue before the shaper; by default a bandwidth-delay product and a quarter, 60 ms at least.
     """
     lab = Lab(
@@ -137,13 +162,13 @@ def line(
         loss,
     )
     try:
-        _set_up(lab, burst_ms, max(60.0, 1.25 * rtt_ms) if buffer_ms is None else buffer_ms)
+        _set_up(lab, Shaper(shaper, burst_ms, max(60.0, 1.25 * rtt_ms) if buffer_ms is None else buffer_ms))
         yield lab
     finally:
         lab.stop()
 
 
-def _set_up(lab: Lab, burst_ms: float, buffer_ms: float) -> None:
+def _set_up(lab: Lab, shaper: Shaper) -> None:
     has_delay = lab.rtt_ms > 0
     has_gate = has_delay and lab.loss > 0
     far_end = "gate" if has_gate else "middle" if has_delay else "peer"
@@ -163,8 +188,10 @@ def _set_up(lab: Lab, burst_ms: float, buffer_ms: float) -> None:
     else:
         lab.run("probe", ["ip", "route", "add", f"{PEER}/32", "dev", "line0"])
         lab.run("peer", ["ip", "route", "add", f"{PROBE}/32", "dev", "line1"])
-    _shape(lab, "probe", "line0", lab.uplink_bps, burst_ms, buffer_ms)
-    _shape(lab, far_end, "line1", lab.downlink_bps, burst_ms, buffer_ms)
+    for end, device, rate_bps in (("probe", "line0", lab.uplink_bps), (far_end, "line1", lab.downlink_bps)):
+        if rate_bps > 0:
+            for words in shaper.words(device, rate_bps):
+                lab.run(end, ["tc", *words])
     if lab.loss > 0:
         for end, device in (("probe", "line0"), (far_end, "line1")):
             _lose(lab, end, device)
@@ -192,19 +219,12 @@ def _join(lab: Lab) -> None:
     for end, device, address in (("gate", "line2", GATE_INNER), ("middle", "line3", MIDDLE_INNER)):
         lab.run(end, ["ip", "address", "add", f"{address}/24", "dev", device])
         lab.run(end, ["ip", "link", "set", device, "up"])
+    # veth joins only what comes from a device that does not segment.
+    lab.run("gate", ["ethtool", "-K", "line2", "tso", "off"])
     lab.run("middle", ["ethtool", "-K", "line3", "gro", "on"])
     lab.run("gate", ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
     lab.run("gate", ["ip", "route", "add", f"{PEER}/32", "via", MIDDLE_INNER])
     lab.run("middle", ["ip", "route", "add", "198.18.0.0/24", "via", GATE_INNER])
-
-
-def _shape(lab: Lab, end: str, device: str, rate_bps: float, burst_ms: float, buffer_ms: float) -> None:
-    if rate_bps <= 0:
-        return
-    burst = max(LEAST_BURST, round(rate_bps * burst_ms / 8000))
-    limit = max(30 * 1514, round(rate_bps * buffer_ms / 8000))
-    rate = ["rate", f"{round(rate_bps)}bit", "burst", str(burst), "limit", str(limit)]
-    lab.run(end, ["tc", "qdisc", "add", "dev", device, "root", "tbf", *rate])
 
 
 def _lose(lab: Lab, end: str, device: str) -> None:
