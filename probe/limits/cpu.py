@@ -9,14 +9,27 @@ from typing import NamedTuple
 
 _STAT = Path("/proc/stat")
 _IDLE = (3, 4)  # idle and iowait
+_STOLEN = 7
 
 
 class CpuUse(NamedTuple):
-    """Shares of one processor; `process` may exceed 1. `machine` is the mean of all, `busiest` the highest of them."""
+    """Shares of one processor; `process` may exceed 1. `machine` is the mean of all, `busiest` the highest of them.
+
+    `stolen` is the part of a virtual machine's processors that its host gave to others.
+    """
 
     process: float
     machine: float | None = None
     busiest: float | None = None
+    stolen: float | None = None
+
+
+class Ticks(NamedTuple):
+    """What Linux counted of a processor since it started."""
+
+    idle: int
+    stolen: int
+    total: int
 
 
 class CpuMeter:
@@ -31,32 +44,48 @@ class CpuMeter:
         wall, process, before = self._wall, self._process, self._ticks
         self._mark()
         elapsed = max(1e-6, self._wall - wall)
-        shares = [share(a, b) for a, b in zip(before, self._ticks, strict=False)]
+        shares = [busy(a, b) for a, b in zip(before, self._ticks, strict=False)]
         used = (self._process - process) / elapsed
-        return CpuUse(used, shares[0], max(shares[1:])) if len(shares) > 1 else CpuUse(used)
+        if len(shares) < 2:
+            return CpuUse(used)
+        return CpuUse(used, shares[0], max(shares[1:]), stolen(before[0], self._ticks[0]))
 
     def _mark(self) -> None:
         self._wall, self._process = time.monotonic(), sum(os.times()[:2])
         self._ticks = read_ticks(self._stat)
 
 
-def read_ticks(stat: Path = _STAT) -> list[tuple[int, int]]:
-    """Return (idle, all) ticks: first of the machine, then of each processor. Empty where the system does not tell."""
+def read_ticks(stat: Path = _STAT) -> list[Ticks]:
+    """Return the ticks first of the machine, then of each processor. Empty where the system does not tell."""
     try:
         lines = stat.read_text().splitlines()
     except OSError:
         return []
     rows = [[int(field) for field in line.split()[1:9]] for line in lines if line.startswith("cpu")]
-    return [(sum(row[i] for i in _IDLE), sum(row)) for row in rows]
+    return [Ticks(sum(row[i] for i in _IDLE), row[_STOLEN], sum(row)) for row in rows]
 
 
-def share(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """Return the busy share between two readings.
+def busy(before: Ticks, after: Ticks) -> float:
+    """Return the busy share between two readings; what was stolen was not free either.
 
     Examples
     --------
-    >>> share((0, 0), (25, 100))
+    >>> busy(Ticks(0, 0, 0), Ticks(25, 5, 100))
     0.75
     """
-    total = after[1] - before[1]
-    return min(1.0, max(0.0, 1 - (after[0] - before[0]) / total)) if total > 0 else 0.0
+    return 1 - _part(after.idle - before.idle, after, before) if after.total > before.total else 0.0
+
+
+def stolen(before: Ticks, after: Ticks) -> float:
+    """Return the stolen share between two readings.
+
+    Examples
+    --------
+    >>> stolen(Ticks(0, 0, 0), Ticks(25, 5, 100))
+    0.05
+    """
+    return _part(after.stolen - before.stolen, after, before)
+
+
+def _part(ticks: int, after: Ticks, before: Ticks) -> float:
+    return min(1.0, max(0.0, ticks / max(1, after.total - before.total)))

@@ -25,6 +25,8 @@ CASES = [
     (Evidence(goodput_bps=1e8, cpu=CpuUse(0.95)), LimitedBy.PROBE_CPU),
     (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.99, 1.0)), LimitedBy.PROBE_CPU),
     (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0)), LimitedBy.NETWORK),
+    (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0, 0.1)), LimitedBy.PROBE_CPU),
+    (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0, 0.02)), LimitedBy.NETWORK),
     (Evidence(goodput_bps=1e8, starved_ratio=0.05), LimitedBy.PROBE_CPU),
     (Evidence(goodput_bps=1e8, starved_ratio=0.005), LimitedBy.NETWORK),
     (Evidence(goodput_bps=8e8, ceiling_bps=1e9), LimitedBy.PROBE_CPU),
@@ -78,6 +80,15 @@ def test_meters_see_work() -> None:
     assert after.sent - before.sent >= 10_000
     assert link_bps("lo") is None
     assert counters("no-such-interface") is None
+
+
+def test_a_host_that_takes_the_processor_away(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\n")
+    meter = CpuMeter(stat)
+    stat.write_text("cpu  20 0 10 40 0 0 0 30 0 0\ncpu0 20 0 10 40 0 0 0 30 0 0\n")
+    use = meter.lap()
+    assert (use.machine, use.busiest, use.stolen) == (0.6, 0.6, 0.3)
 
 
 def test_systems_that_do_not_tell(tmp_path: Path) -> None:
