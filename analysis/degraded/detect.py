@@ -13,6 +13,7 @@ from analysis.degraded import blame, confirm
 from analysis.degraded.cusum import change_point, cusum
 from analysis.degraded.events import NEW_NORMAL, Event, Stream, calmed, end
 from analysis.degraded.kpis import Watched, drop
+from analysis.degraded.recovery import is_back
 from analysis.degraded.streams import HORIZON_HOURS, Streams, of_layer
 
 LOOKS = 288
@@ -20,6 +21,7 @@ LOOKS = 288
 _EARLIER_HOURS = 12
 _RECENT = timedelta(hours=6)
 _LONGER = timedelta(hours=24)
+_EARLY = timedelta(hours=6)
 
 
 class Finding(NamedTuple):
@@ -93,7 +95,7 @@ def _event(finding: Finding, row: Watched, q: float, everyone: pl.DataFrame, sha
     others = everyone.filter((pl.col("started_at") >= finding.since) & (pl.col("area") != stream.area))
     guilty = blame.judge(finding.before, after, others, stream.operator, -finding.shift.estimate)
     return Event(
-        stream, 2 if finding.drop >= row.major else 1, finding.since, finding.drop,
+        stream, row.severity(finding.drop), finding.since, finding.drop,
         drop(row, finding.shift.high), drop(row, finding.shift.low), q, guilty.what, guilty.name,
         int(after["tests"].sum()), after["probe_id"].n_unique(), shared, now, None, None, None,
         bool(after["is_simulated"].any()),
@@ -112,22 +114,36 @@ def _follow(event: Event, streams: Streams, row: Watched, now: datetime) -> Even
     )
     before = own.filter(pl.col("started_at") < event.since)
     after = own.filter(pl.col("started_at") >= event.since)
+    is_calm = _is_calm(event, row, before, after, now)
+    if is_calm is None:
+        return event
+    event = calmed(event, is_calm, now)
+    if event.resolved_at is not None or is_calm or not (_is_enough(before) and _is_enough(after)):
+        return event
+    whole = _compare(row, before, after)
+    fall = drop(row, whole.estimate)
+    if now - event.confirmed_at < _EARLY and fall > 0:
+        # A sudden fall was blamed on the word of a dozen tests.
+        others = streams.rows.filter((pl.col("started_at") >= event.since) & (pl.col("area") != event.stream.area))
+        guilty = blame.judge(before, after, others, event.stream.operator, -whole.estimate)
+        event = event._replace(blame=guilty.what, blamed=guilty.name)
+    return event._replace(
+        severity=row.severity(fall), drop_ratio=fall, low=drop(row, whole.high), high=drop(row, whole.low),
+        samples_count=int(after["tests"].sum()), devices_count=after["probe_id"].n_unique(),
+    )  # fmt: skip
+
+
+def _is_calm(event: Event, row: Watched, before: pl.DataFrame, after: pl.DataFrame, now: datetime) -> bool | None:
+    """Tell whether a degradation looks over; None where too few tests tell."""
+    if row.is_log and before.height >= confirm.SAMPLES and after.height:
+        return is_back(before, after, -float(np.log(1 - max(event.drop_ratio, row.fall))))
     recent = after.filter(pl.col("started_at") >= now - _RECENT)
     if not _is_enough(recent):
         recent = after.filter(pl.col("started_at") >= now - _LONGER)
     if not (_is_enough(before) and _is_enough(recent)):
-        return event
+        return None
     lately = _compare(row, before, recent)
-    is_calm = drop(row, lately.estimate) < row.fall / 2 and lately.p_value > confirm.LEVEL
-    event = calmed(event, is_calm, now)
-    if event.resolved_at is not None or is_calm:
-        return event
-    whole = _compare(row, before, after)
-    fall = drop(row, whole.estimate)
-    return event._replace(
-        severity=2 if fall >= row.major else 1, drop_ratio=fall, low=drop(row, whole.high), high=drop(row, whole.low),
-        samples_count=int(after["tests"].sum()), devices_count=after["probe_id"].n_unique(),
-    )  # fmt: skip
+    return drop(row, lately.estimate) < row.fall / 2 and lately.p_value > confirm.LEVEL
 
 
 def look(

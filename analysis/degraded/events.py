@@ -14,7 +14,7 @@ from analysis.degraded.streams import column_of
 
 NEW_NORMAL = timedelta(days=14)
 """A degradation that lasts this long is how things are: the baseline learns it and the event ends."""
-CALM = timedelta(hours=1)
+CALM = timedelta(minutes=30)
 """It must look recovered this long before it is over."""
 SHOWN = timedelta(days=7)
 """Ended events stay in the table with severity 0 this long."""

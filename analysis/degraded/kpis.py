@@ -23,6 +23,10 @@ class Watched(NamedTuple):
     fall: float
     major: float
 
+    def severity(self, drop: float) -> int:
+        """Return 1 for a minor and 2 for a major drop."""
+        return 2 if drop >= self.major else 1
+
 
 WATCHED: tuple[Watched, ...] = (
     Watched("downlink", True, 0.20, 0.30),

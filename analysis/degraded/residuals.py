@@ -57,7 +57,7 @@ def prepare(state: pl.DataFrame, finest: str, calendar: Sequence[Holiday] = HOLI
         # People on holiday live a Sunday wherever they are.
         pl.when(holiday).then(144 + pl.col("hour") % 24).otherwise(pl.col("hour")).alias("hour"),
         holiday.alias("is_holiday"),
-    )
+    ).with_row_index("test")
 
 
 def judge(prepared: pl.DataFrame, today: datetime, row: Watched, exceptions: Sequence[Except] = ()) -> pl.DataFrame:

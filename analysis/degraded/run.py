@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analysis.degraded import early
 from analysis.degraded import events as kept
 from analysis.degraded.compact import rolling
 from analysis.degraded.detect import look
@@ -57,12 +58,13 @@ def once(
         prepared = prepare(state.filter(pl.col("started_at") <= now), finest(layers, state), calendar)
         watched = [*layers, STATIONS, OPERATORS]
         found = [event for event in events if event.stream.kpi not in {row.kpi for row in kpis}]
+        judged = {}
         for done, row in enumerate(kpis, 1):
             own = [event for event in events if event.stream.kpi == row.kpi]
-            judged = judge(prepared, today, row, kept.exceptions(own))
-            found += look(judged, row, watched, own, now)
+            judged[row.kpi] = judge(prepared, today, row, kept.exceptions(own))
+            found += look(judged[row.kpi], row, watched, own, now)
             progress("KPIs", done, len(kpis))
-        events = found
+        events = found + early.look(judged, watched, found, now)
     archive.write_result("degraded_events", kept.table(events))
     shown = kept.shown(events, now)
     archive.write_result("degraded", kept.table(shown))
