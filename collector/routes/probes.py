@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -36,8 +37,14 @@ class Enrolled(msgspec.Struct):
     probe_id: str
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
 class Task(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What a probe shall do. `schedule` is `every 15m`, `daily 08:00` or `once`, as `haidang-probe run` reads it."""
+    """What a probe shall do. `schedule` is `every 15m`, `daily 08:00` or `once`, as `haidang-probe run` reads it.
+
+    `position` is where: a drive tests when it comes near. `valid_until` is the first moment that it no longer holds.
+    """
 
     id: Key | None = None
     schedule: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -45,6 +52,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaul
     campaign: Text | None = None
     budget_bytes: Annotated[int, Meta(ge=0, le=2**50)] | None = None
     position: Position | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
 
 
 class Tasks(msgspec.Struct):
