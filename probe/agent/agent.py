@@ -24,7 +24,7 @@ from probe.agent.clock import Clock, is_synchronised
 from probe.agent.lines import amount, line_of, span
 from probe.agent.quiet import OBSERVED_S, traffic_bps
 from probe.agent.schedule import MIN_INTERVAL_S, Schedule, parse_window
-from probe.agent.tasks import Task, bounded, current, limits_of
+from probe.agent.tasks import DONE_KEPT, Task, bounded, current, limits_of
 from probe.boot import boot_clock_ms
 from probe.report import Reporter
 from probe.settings import Settings
@@ -181,7 +181,7 @@ class Agent:
             return
         self.test(allowance.test_bytes, Mode.CERTIFIED if self.settings.is_thorough else Mode.SCHEDULED)
         if self._task is not None and self._task.wanted.is_once:
-            self._done = [*self._done[-99:], self._task.id]
+            self._done = [*self._done[-DONE_KEPT:], self._task.id]
             self.spool.set_state(tasks_done=msgspec.json.encode(self._done).decode())
             self._apply()
         self._next_test_s = self.clock.monotonic() + self._delay_s()

@@ -17,7 +17,10 @@ from probe.agent.schedule import parse_window
 from probe.collector_client import CollectorClient
 from probe.settings import LEAST_TEST_BYTES, Settings
 
-MAX_TASKS = 32
+MAX_TASKS = 500
+"""As many as a plan has stops at most (`haidang-analysis plan --tests`)."""
+DONE_KEPT = 2 * MAX_TASKS
+"""What is done is remembered for longer than the collector lists it, else it would be done again."""
 
 _log = logging.getLogger("haidang.tasks")
 

@@ -166,9 +166,11 @@ def _prepared(settings: Settings, given: dict[str, Any], logbook: Logbook, clock
     )  # fmt: skip
     instrument = DriveInstrument(settings, probe_id, logbook.fact("name"), given["replay_speed"], clock)
     recorder = Recorder(radio, position, logbook.add_point, clock=own_clock)
+    client = _client(settings, credentials)
     drive = Drive(
-        recorder, logbook, spool, instrument, rules, clock=clock, reporter=_reporter(settings, credentials, spool)
-    )
+        recorder, logbook, spool, instrument, rules, clock=clock, reporter=_reporter(client, spool),
+        stops=_stops(client, spool, clock, settings.tasks_interval_s),
+    )  # fmt: skip
 
     def finish() -> None:
         recorder.stop()
@@ -180,16 +182,30 @@ def _prepared(settings: Settings, given: dict[str, Any], logbook: Logbook, clock
     return drive, finish
 
 
-def _reporter(settings: Settings, credentials: Any, spool: Any) -> Any:
-    """Return what delivers, None where no collector is known."""
+def _client(settings: Settings, credentials: Any) -> Any:
+    """Return the collector's client, None where no collector is known."""
     from probe.collector_client import CollectorClient
-    from probe.report import Reporter
 
     url = settings.collector or (credentials and credentials.collector)
     if not url or credentials is None:
         return None
     ca_file = Path(settings.ca_file) if settings.ca_file else None
-    return Reporter(spool, CollectorClient(url, credentials.token, ca_file=ca_file, timeout_s=DELIVERY_TIMEOUT_S))
+    return CollectorClient(url, credentials.token, ca_file=ca_file, timeout_s=DELIVERY_TIMEOUT_S)
+
+
+def _reporter(client: Any, spool: Any) -> Any:
+    """Return what delivers, None where no collector is known."""
+    from probe.report import Reporter
+
+    return None if client is None else Reporter(spool, client)
+
+
+def _stops(client: Any, spool: Any, clock: Clock, interval_s: float) -> Any:
+    """Return the planned stops of this probe: those known from before where no collector is."""
+    from probe.agent.tasks import fetch
+    from probe.drive.stops import Stops
+
+    return Stops(spool, None if client is None else lambda: fetch(client), clock=clock, interval_s=interval_s)
 
 
 def _measuring(drive: Drive) -> None:
@@ -224,7 +240,7 @@ def _tell(drive: Drive, settings: Settings, credentials: Any) -> None:
         f" {counts['notes']} notes, {span(drive.clock.monotonic() - drive.started_s)}",
         err=True,
     )
-    reporter = _reporter(settings, credentials, drive.spool)
+    reporter = _reporter(_client(settings, credentials), drive.spool)
     if reporter is not None:
         delivery = reporter.deliver()
         click.echo(

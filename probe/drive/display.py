@@ -18,6 +18,7 @@ from probe.drive.drawing import LEVELS, NO_SERVICE, across_m, bar, colour_of, sp
 if TYPE_CHECKING:
     from measurement.record import RadioSample
     from probe.drive.drive import Drive
+    from probe.drive.stops import Stops
 
 KEYS = "[b]p[/b] pause   [b]t[/b] test now   [b]n[/b] note   [b]q[/b] stop and save"
 _SEEN = 50  # seconds of the spark line
@@ -131,8 +132,17 @@ class Display:
         table.add_row("notes", str(drive.logbook.counts()["notes"]))
         if drive.rules.has_throughput:
             table.add_row("next speed test", f"in {drive.next_cycle_in_s:.0f} s")
+        if drive.stops is not None:
+            table.add_row("stops", self._stops(drive.stops))
         table.add_row("file", str(drive.logbook.path.name))
         return Panel(table, title="saved", title_align="left")
+
+    def _stops(self, stops: Stops) -> str:
+        """Return how many planned stops are open, and the way to the nearest."""
+        last, now = self._drive.recorder.last, self._drive.clock.now()
+        nearest = stops.nearest(None if last is None else last.position, now)
+        told = "" if nearest is None else f", nearest {nearest[1]:,.0f} m"
+        return f"{len(stops.open(now))} open{told}"
 
     def _results(self) -> Panel:
         drive = self._drive

@@ -14,9 +14,11 @@ from measurement.record import Record
 from measurement.vocabulary import Status
 from probe.agent.clock import Clock
 from probe.agent.lines import line_of
+from probe.agent.tasks import Task
 from probe.boot import boot_clock_ms
 from probe.drive.logbook import Logbook, Note, Result
 from probe.drive.recorder import Part, Recorder
+from probe.drive.stops import Stops
 from probe.report import Reporter
 from probe.spool.spool import Spool
 
@@ -53,7 +55,10 @@ class Drive:
         *,
         clock: Clock,
         reporter: Reporter | None = None,
+        stops: Stops | None = None,
     ) -> None:
+        self.stops = stops
+        self._stop: Task | None = None
         self._reporter, self._next_delivery_s = reporter, clock.monotonic() + DELIVERY_S
         self.recorder, self.logbook, self.spool = recorder, logbook, spool
         self._measure, self.rules, self.clock = measure, rules, clock
@@ -97,14 +102,28 @@ class Drive:
     def run(self) -> None:
         """Measure until stopped."""
         while not self.is_stopped:
+            if self.stops is not None:
+                self.stops.refresh()
             self._rest_or_measure()
             self._deliver_if_due()
         self.doing = "stopped"
 
+    def _stop_here(self) -> Task | None:
+        """Return the planned stop that the drive is at, and bring the throughput test forward on arriving there."""
+        last = self.recorder.last
+        here = None
+        if self.stops is not None and last is not None:
+            here = self.stops.here(last.position, self.clock.now())
+        if here is not None and here != self._stop:
+            self.test_now()
+        return here
+
     def _rest_or_measure(self) -> None:
+        self._stop = self._stop_here()
         speed = self.recorder.speed_mps()
         limit = self.rules.pause_below_mps
-        self.is_slow = limit is not None and (speed is None or speed < limit)
+        # Who stops at a planned stop does so to measure there.
+        self.is_slow = self._stop is None and limit is not None and (speed is None or speed < limit)
         self.recorder.is_paused = self.is_resting
         if self.is_resting:
             self.doing = "paused" if self.is_paused else "waiting for speed"
@@ -154,10 +173,13 @@ class Drive:
             duration_ms=duration_ms,
             is_simulated=self.rules.is_simulated,
             sequence=self.spool.next_sequence(),
+            campaign=(self._stop and self._stop.campaign) or record.campaign,
         )
 
     def _keep(self, record: Record, is_throughput: bool, began_boot_ms: float) -> None:
         self.spool.keep(record.record_id, record.outcome.status.value, encode(record), began_boot_ms)
+        if self.stops is not None and self._stop is not None and is_throughput is self.rules.has_throughput:
+            self.stops.finish(self._stop)
         self.record_count += 1
         self.failure_count += record.outcome.failure is not None
         if is_throughput:

@@ -23,7 +23,7 @@ class DriveInstrument:
 
     def __init__(self, settings: Settings, probe_id: str, name: str | None, speed: float, clock: Clock) -> None:
         self._settings, self._probe_id, self._name, self._speed = settings, probe_id, name, speed
-        self._target = parse(settings.peers[0], settings.ca_file)
+        self._target = parse(settings.candidates()[0].url, settings.ca_file)
         self._clocks = Clocks(now=clock.now)
 
     def __call__(self, part: Part, is_throughput: bool, segment_s: float) -> Record:
