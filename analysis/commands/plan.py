@@ -80,7 +80,7 @@ def command(
         if target is not None:
             _write(target, form(plan))
     if tasks_to is not None:
-        _send(tasks_to, token_file, orders.tasks(plan, f"plan-{day.isoformat()}", fixed, probe), plan.height)
+        _send(tasks_to, token_file, orders.tasks(plan, day, fixed, probe), plan.height)
     click.echo(plan.write_ndjson().rstrip("\n") if as_json else forms.text(plan, language))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from measurement.errors import ConfigError, DeliveryError
 TIMEOUT_S = 30.0
 REACH_M = 400.0
 """A fixed probe this near measures the same cells of the network as the stop."""
+
+VALID_DAYS = 14
+"""A plan this old is made anew: the figures behind it have moved."""
 
 
 def fixed_probes(archive: Archive, days: int = 7) -> pl.DataFrame:
@@ -46,7 +50,7 @@ def _nearest(fixed: pl.DataFrame, longitude_deg: float, latitude_deg: float) -> 
     return str(fixed["probe_id"][at]) if metres[at] <= REACH_M else None
 
 
-def tasks(plan: pl.DataFrame, campaign: str, fixed: pl.DataFrame, probe_id: str | None = None) -> list[dict[str, Any]]:
+def tasks(plan: pl.DataFrame, day: date, fixed: pl.DataFrame, probe_id: str | None = None) -> list[dict[str, Any]]:
     """Return a task for each stop that a probe can serve, as `POST /v1/tasks` takes them.
 
     A stop goes to the fixed probe that stands there, else to the probe that is driven along the route.
@@ -55,13 +59,16 @@ def tasks(plan: pl.DataFrame, campaign: str, fixed: pl.DataFrame, probe_id: str 
     ----------
     plan
         The `plan` table.
-    campaign
-        Name under which the records are kept.
+    day
+        Civil day of the plan. It is in the campaign under which the records are kept, so that the stops of two plans
+        are two tests.
     fixed
         Fixed probes (`fixed_probes`).
     probe_id
         Probe of the agent; without it stops where no fixed probe stands are left out.
     """
+    campaign = f"plan-{day.isoformat()}"
+    until = f"{(day + timedelta(days=VALID_DAYS)).isoformat()}T00:00:00Z"
     found = []
     for row in plan.iter_rows(named=True):
         owner = _nearest(fixed, row["longitude_deg"], row["latitude_deg"]) or probe_id
@@ -69,7 +76,13 @@ def tasks(plan: pl.DataFrame, campaign: str, fixed: pl.DataFrame, probe_id: str 
             continue
         schedule = "once" if row["hour"] is None else f"daily {row['hour']:02d}:00"
         position = {"longitude_deg": row["longitude_deg"], "latitude_deg": row["latitude_deg"]}
-        task = {"id": f"plan-{row['target']}", "schedule": schedule, "campaign": campaign, "position": position}
+        task = {
+            "id": f"{campaign}-{row['target']}",
+            "schedule": schedule,
+            "campaign": campaign,
+            "position": position,
+            "valid_until": until,
+        }
         found.append({"probe_id": owner, "task": task})
     return found
 

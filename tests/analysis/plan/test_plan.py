@@ -34,6 +34,7 @@ def square(west: float, south: float, size: float = 0.02) -> list[list[list[tupl
     return [[[(west, south), (east, south), (east, north), (west, north), (west, south)]]]
 
 
+TODAY = date(2026, 11, 22)
 LAYER = Layer(
     key="wards", title_en="Wards", title_vi="Phường",
     areas=[
@@ -66,7 +67,7 @@ def rating(area: str, count: int, needed: int, status: str, half: float) -> dict
 def test_an_area_under_its_floor_goes_before_one_that_is_known(archive: Archive) -> None:
     rows = [rating("a", 5000, 0, "rated", 0.03), rating("b", 60, 40, "insufficient", 0.9)]
     archive.write_result("area_ratings", results.shape("area_ratings", pl.DataFrame(rows)))
-    plan = run.plan(archive, run.Question(stops=3, operators=("Viettel",)), load(), date(2026, 11, 22))
+    plan = run.plan(archive, run.Question(stops=3, operators=("Viettel",)), load(), TODAY)
     first = plan.sort("rank").row(0, named=True)
     assert first["name"] == "Phường B"
     assert "tests missing: Viettel 4G 40" in first["reason_en"]
@@ -75,7 +76,7 @@ def test_an_area_under_its_floor_goes_before_one_that_is_known(archive: Archive)
 
 
 def test_an_archive_without_ratings_still_has_a_plan(archive: Archive) -> None:
-    plan = run.plan(archive, run.Question(stops=4, start=(106.60, 20.80), minutes=120), load(), date(2026, 11, 22))
+    plan = run.plan(archive, run.Question(stops=4, start=(106.60, 20.80), minutes=120), load(), TODAY)
     assert plan.height > 0
     assert plan["stop"].to_list() == list(range(1, plan.height + 1))
     assert plan["minutes"].sum() <= 120.001
@@ -83,9 +84,9 @@ def test_an_archive_without_ratings_still_has_a_plan(archive: Archive) -> None:
 
 def test_bad_questions_are_told(archive: Archive) -> None:
     with pytest.raises(ConfigError, match="--layer: Invalid layer 'moon'"):
-        run.plan(archive, run.Question(layer="moon"), load(), date(2026, 11, 22))
+        run.plan(archive, run.Question(layer="moon"), load(), TODAY)
     with pytest.raises(ConfigError, match="--operator: Invalid operator 'Nobody'"):
-        run.plan(archive, run.Question(operators=("Nobody",)), load(), date(2026, 11, 22))
+        run.plan(archive, run.Question(operators=("Nobody",)), load(), TODAY)
 
 
 def test_half_width_falls_with_every_test() -> None:
@@ -120,7 +121,7 @@ def test_the_way_is_as_short_as_any_of_few_stops() -> None:
 
 
 def test_forms(archive: Archive) -> None:
-    plan = run.plan(archive, run.Question(stops=5, start=(106.6, 20.8), terms=Terms(30.0)), load(), date(2026, 11, 22))
+    plan = run.plan(archive, run.Question(stops=5, start=(106.6, 20.8), terms=Terms(30.0)), load(), TODAY)
     root = ET.fromstring(forms.gpx(plan).encode())
     assert len(root.findall("{*}wpt")) == len(root.findall("{*}rte/{*}rtept")) == plan.height
     features = json.loads(forms.geojson(plan))["features"]
@@ -133,14 +134,14 @@ def test_forms(archive: Archive) -> None:
 
 
 def test_tasks_go_to_the_fixed_probe_that_stands_there_else_to_the_agent(archive: Archive) -> None:
-    plan = run.plan(archive, run.Question(stops=3), load(), date(2026, 11, 22))
+    plan = run.plan(archive, run.Question(stops=3), load(), TODAY)
     first = plan.row(0, named=True)
     fixed = pl.DataFrame({"probe_id": ["office"], **{k: [first[k]] for k in ("longitude_deg", "latitude_deg")}})
-    found = tasks(plan, "plan-1", fixed, "car")
+    found = tasks(plan, TODAY, fixed, "car")
     assert found[0]["probe_id"] == "office"
     far = fixed.with_columns(pl.col("latitude_deg") + 1)
-    assert [task["probe_id"] for task in tasks(plan, "plan-1", far, "car")] == ["car"] * 3
-    assert tasks(plan, "plan-1", far) == []
+    assert [task["probe_id"] for task in tasks(plan, TODAY, far, "car")] == ["car"] * 3
+    assert tasks(plan, TODAY, far) == []
     taken = [msgspec.convert(task, NewTask).task for task in found]
     assert probe_tasks.parse(msgspec.json.encode({"tasks": taken}))[0].wanted.is_once
 
