@@ -40,10 +40,23 @@ class Block(msgspec.Struct, gc=False):
 _decoder = msgspec.msgpack.Decoder(Block)
 
 
+class Gathered(NamedTuple):
+    """The columns of some records, and how many keys their JSON has where nothing absent is written."""
+
+    block: Block
+    key_count: int
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """Return the columns by name; those of the radio samples, end to end, as `radio.rsrp_dbm`."""
+        radio = self.block.nested.get("radio", {})
+        return {**self.block.columns, **{f"radio.{field}": values for field, values in radio.items()}}
+
+
 class _Leaf(NamedTuple):
     name: str
     get: Callable[[Any], Any]
     kind: Kind
+    default: Any
 
 
 class _Node(NamedTuple):
@@ -56,12 +69,13 @@ def _tree(columns: Sequence[Column], depth: int = 0) -> _Node:
     leaves: list[_Leaf] = []
     for column in columns:
         if len(column.path) == depth + 1:
-            leaves.append(_Leaf(column.name, attrgetter(column.path[depth]), column.kind))
+            leaves.append(_Leaf(column.name, attrgetter(column.path[depth]), column.kind, _DEFAULTS.get(column.name)))
         else:
             groups.setdefault(column.path[depth], []).append(column)
     return _Node(leaves, [(attrgetter(name), _tree(inner, depth + 1)) for name, inner in groups.items()])
 
 
+_DEFAULTS = {"is_simulated": False}  # what is left out of the JSON though it is not null
 _ROOT = _tree([c for c in COLUMNS if c.path and c.path[0] not in COLLECTOR_FIELDS])
 _FIELDS = {name: [(field, attrgetter(field)) for field in kind.__struct_fields__] for name, kind in _STRUCTS.items()}
 
@@ -73,47 +87,63 @@ def microseconds(moment: datetime) -> int:
 
 def pack(records: Sequence[Record], added: Mapping[str, list[Any]]) -> bytes:
     """Make a block of records; `added` are the collector's columns by their archive names."""
+    if len(records) == 1:
+        block = Block(1, {}, {}, {})
+        _gather_one(_ROOT, records[0], block)
+    else:
+        block = gather(records).block
+    return finish(block, added)
+
+
+def gather(records: Sequence[Record]) -> Gathered:
+    """Return the columns of records."""
     block = Block(len(records), {}, {}, {})
+    return Gathered(block, _gather(_ROOT, list(records), None, block))
+
+
+def finish(block: Block, added: Mapping[str, list[Any]]) -> bytes:
+    """Return the bytes of a block with the collector's columns added."""
     for name, values in added.items():
         if values.count(None) < len(values):
             if name in _NESTED:
                 _nest(name, values, block)
             else:
                 block.columns[name] = values
-    if len(records) == 1:
-        _gather_one(_ROOT, records[0], block)
-    else:
-        _gather(_ROOT, list(records), None, block)
     return _encoder.encode(block)
 
 
-def _gather(node: _Node, objects: list[Any], rows: list[int] | None, block: Block) -> None:
-    """Add the columns of one group, whose objects stand in `rows` (in every row where None)."""
-    for name, get, kind in node.leaves:
+def _gather(node: _Node, objects: list[Any], rows: list[int] | None, block: Block) -> int:
+    """Add the columns of one group, whose objects stand in `rows` (in every row where None); return its keys."""
+    keys = 0
+    for name, get, kind, default in node.leaves:
         values = list(map(get, objects))
-        if values.count(None) == len(values):
+        absent = values.count(default)
+        keys += len(values) - absent
+        if default is None and absent == len(values):
             continue
         if kind is Kind.INSTANT:
             values = [None if value is None else microseconds(value) for value in values]
         values = _spread(values, rows, block.rows)
         if name in _NESTED:
-            _nest(name, values, block)
+            keys += _nest(name, values, block)
         else:
             block.columns[name] = values
     for get, child in node.children:
         found = list(map(get, objects))
         missing = found.count(None)
+        keys += len(found) - missing
         if missing == 0:
-            _gather(child, found, rows, block)
+            keys += _gather(child, found, rows, block)
         elif missing < len(found):
             where = [row for row, value in enumerate(found) if value is not None]
             at = where if rows is None else [rows[row] for row in where]
-            _gather(child, [found[row] for row in where], at, block)
+            keys += _gather(child, [found[row] for row in where], at, block)
+    return keys
 
 
 def _gather_one(node: _Node, content: Any, block: Block) -> None:
     """Add the columns of one group of a single record; a tenth of the time of `_gather`."""
-    for name, get, kind in node.leaves:
+    for name, get, kind, _ in node.leaves:
         value = get(content)
         if value is None:
             continue
@@ -136,28 +166,39 @@ def _spread(values: list[Any], rows: list[int] | None, count: int) -> list[Any]:
     return spread
 
 
-def _nest(name: str, lists: list[list[Any] | None], block: Block) -> None:
+def _nest(name: str, lists: list[list[Any] | None], block: Block) -> int:
+    """Add a column of lists; return how many keys its items have."""
     block.counts[name] = [0 if items is None else len(items) for items in lists]
     flat = [item for items in lists if items for item in items]
     if name in _PLAIN:
         block.nested[name] = {"": flat}
-        return
-    columns = {field: list(map(get, flat)) for field, get in _FIELDS[name]}
-    block.nested[name] = {field: values for field, values in columns.items() if values.count(None) < len(values)}
+        return 0
+    block.nested[name], keys = {}, 0
+    for field, get in _FIELDS[name]:
+        values = list(map(get, flat))
+        held = len(values) - values.count(None)
+        keys += held
+        if held:
+            block.nested[name][field] = values
+    return keys
 
 
 def without(body: bytes, dropped: frozenset[int]) -> bytes:
     """Return a block without some of its rows."""
     block = _decoder.decode(body)
-    kept = [row for row in range(block.rows) if row not in dropped]
+    return _encoder.encode(only(block, [row for row in range(block.rows) if row not in dropped]))
+
+
+def only(block: Block, kept: list[int]) -> Block:
+    """Return some rows of a block, given in ascending order."""
     columns = {name: [values[row] for row in kept] for name, values in block.columns.items()}
-    nested, counts = {}, {}
+    nested, counts, held = {}, {}, set(kept)
     for name, inner in block.nested.items():
         owner = [row for row, count in enumerate(block.counts[name]) for _ in range(count)]
-        at = [index for index, row in enumerate(owner) if row not in dropped]
+        at = [index for index, row in enumerate(owner) if row in held]
         nested[name] = {field: [values[index] for index in at] for field, values in inner.items()}
         counts[name] = [block.counts[name][row] for row in kept]
-    return _encoder.encode(Block(len(kept), columns, counts, nested))
+    return Block(len(kept), columns, counts, nested)
 
 
 def frame(bodies: Iterable[bytes], layers: Sequence[str]) -> pl.DataFrame:
@@ -211,4 +252,4 @@ def _nested_series(name: str, blocks: list[Block], dtype: Any) -> pl.Series | No
     return rows.to_frame().join(grouped, on="row", how="left", maintain_order="left")[name]
 
 
-__all__ = ["frame", "microseconds", "pack", "without"]
+__all__ = ["Block", "Gathered", "finish", "frame", "gather", "microseconds", "only", "pack", "without"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from measurement.errors import RecordError
 from measurement.record import COLLECTOR_FIELDS, LatencyResult, RadioSample, Record
+from measurement.screen import Columns, Screen, always, crossed, either, holds
 from measurement.vocabulary import Leg, Status
 
 Finding = tuple[str, str]
@@ -15,11 +16,12 @@ Finding = tuple[str, str]
 
 
 class Rule(NamedTuple):
-    """A stable id, the source of the rule, and a function that yields what breaks it."""
+    """A stable id, the source of the rule, a function that yields what breaks it, and when it need not be asked."""
 
     id: str
     source: str
     check: Callable[[Record], Iterator[Finding]]
+    screen: Screen = always
 
 
 class LegRange(NamedTuple):
@@ -56,6 +58,17 @@ def leg_findings(sample: RadioSample, path: str) -> Iterator[Finding]:
 def _radio_in_leg_range(record: Record) -> Iterator[Finding]:
     for index, sample in enumerate(record.radio or ()):
         yield from leg_findings(sample, f"$.radio[{index}]")
+
+
+def _leaves_leg_range(columns: Columns) -> bool:
+    legs = columns.get("radio.leg", ())
+    for leg, ranges in _RANGES.items():
+        for field, low, high in ranges if leg in legs else ():
+            values = columns.get(f"radio.{field}", ())
+            found = [value for value, of in zip(values, legs, strict=False) if of is leg and value is not None]
+            if found and not low <= min(found) <= max(found) <= high:
+                return True
+    return False
 
 
 def _failure_is_told(record: Record) -> Iterator[Finding]:
@@ -95,23 +108,32 @@ def _interval_in_order(record: Record) -> Iterator[Finding]:
             )
 
 
+_PHASES = ("idle", "downlink", "uplink")
 RULES = (
-    Rule("radio-leg-range", "3GPP TS 36.133, 38.133", _radio_in_leg_range),
-    Rule("failure-told", "docs/record.md", _failure_is_told),
-    Rule("received-within-sent", "docs/record.md", _received_within_sent),
-    Rule("interval-in-order", "docs/record.md", _interval_in_order),
-)
+    Rule("radio-leg-range", "3GPP TS 36.133, 38.133", _radio_in_leg_range, _leaves_leg_range),
+    Rule("failure-told", "docs/record.md", _failure_is_told,
+         either(holds("outcome_status", Status.FAILED), lambda columns: "outcome_failure" in columns)),
+    Rule("received-within-sent", "docs/record.md", _received_within_sent,
+         crossed(*((f"latency_{p}_received_count", f"latency_{p}_sent_count") for p in _PHASES))),
+    Rule("interval-in-order", "docs/record.md", _interval_in_order,
+         crossed(*((f"throughput_{d}_low_bps", f"throughput_{d}_high_bps") for d in _PHASES[1:]))),
+)  # fmt: skip
 
 
-def check(record: Record) -> None:
-    """Check a record against every rule.
+def suspects(columns: Columns) -> tuple[Rule, ...]:
+    """Return the rules that a batch of records may break."""
+    return tuple(rule for rule in RULES if rule.screen(columns))
+
+
+def check(record: Record, rules: tuple[Rule, ...] = RULES) -> None:
+    """Check a record against every rule, or those that its batch may break.
 
     Raises
     ------
     RecordError
         With path and reason of the first rule that is broken.
     """
-    for rule in RULES:
+    for rule in rules:
         for path, reason in rule.check(record):
             raise RecordError(path, reason)
 
@@ -120,9 +142,9 @@ _added = attrgetter(*COLLECTOR_FIELDS)
 _NONE_ADDED = (None,) * len(COLLECTOR_FIELDS)
 
 
-def check_from_probe(record: Record) -> None:
-    """Refuse fields that only the collector may set, then check every rule."""
+def check_from_probe(record: Record, rules: tuple[Rule, ...] = RULES) -> None:
+    """Refuse fields that only the collector may set, then check every rule, or those that its batch may break."""
     if _added(record) != _NONE_ADDED:
         field = next(name for name in COLLECTOR_FIELDS if getattr(record, name) is not None)
         raise RecordError(f"$.{field}", f"Invalid {field}. Only the collector sets it.")
-    check(record)
+    check(record, rules)

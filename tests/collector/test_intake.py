@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -86,3 +87,42 @@ def test_nulls_and_spaces_are_not_twins() -> None:
     spaced = msgspec.json.format(GOOD[0][:-1] + b',"campaign":null}', indent=2)
     assert len(read(spaced.replace(b"\n", b" ")).records) == 1
     assert len(read(b"[" + spaced.replace(b'": ', b'" : ') + b"]").records) == 1
+
+
+LARGE = [encode(found) for found in records(30, seed=7)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line.replace(b'"campaign":null,', b"")[:-1] + b',"probe_id":"probe-1"}',
+        lambda line: line[:-1] + b',"probe_id" :"probe-1"}',
+        lambda line: line.replace(b'"outcome":{', b'"outcome":{"status":"partial",'),
+        lambda line: line.replace(b'"radio":[{', b'"radio":[{"at_ms":1.0,'),
+        lambda line: line.replace(b'"source":"gnss"', b'"source":"gnss","source":"gnss"'),
+    ],
+)
+def test_a_key_that_stands_twice_is_found_in_a_large_batch(change: Callable[[bytes], bytes]) -> None:
+    batch = read(b"\n".join([*LARGE[:20], change(LARGE[20]), *LARGE[21:]]))
+    assert len(batch.records) == 29
+    assert [r.index for r in batch.rejected] == [20]
+    assert "stands twice" in batch.rejected[0].reason
+
+
+def test_a_large_batch_is_read_as_each_record_alone() -> None:
+    texts = [line[:-1] + b',"campaign":"a: b","sequence":null}' for line in LARGE]
+    for lines in (LARGE, texts):
+        assert read(b"\n".join(lines)).records == [read(line).records[0] for line in lines]
+
+
+def test_a_field_of_the_collector_is_refused_in_a_large_batch() -> None:
+    given_areas = LARGE[0][:-1] + b',"areas":{"a":"b"}}'
+    assert [r.path for r in read(b"\n".join([given_areas, *LARGE[1:]])).rejected] == ["$.areas"]
+
+
+def test_a_checksum_that_does_not_fit_is_a_broken_body() -> None:
+    body = bytearray(gzip.compress(b"x" * 1000))
+    body[-6] ^= 1
+    with pytest.raises(IntakeError) as caught:
+        expand(bytes(body), "gzip", 4096)
+    assert caught.value.code == "encoding-broken"
