@@ -18,9 +18,9 @@ from grafana_foundation_sdk.models import prometheus as prometheus_models
 from analysis.thresholds import load
 from collector.window import SPAN
 from grafana import flux
+from grafana.layers import WATCHED, placed
 from measurement.kpi import BY_ID, Better, Kpi
 
-LAYER = "districts-2024"
 MAP_URL = "http://localhost:8080/"
 """The collector serves the map; a deployment puts its own address and generates again."""
 PROMETHEUS, INFLUX = "haidang-prometheus", "haidang-influx"
@@ -134,8 +134,8 @@ BOARDS: tuple[Board, ...] = (
         Panel("Tuổi kết quả phân tích · Age of the analysis", "stat", "time() - haidang_result_timestamp_seconds", unit="s", legend="{{result}}"),
     )),
     Board("haidang-field", "Hải Đăng · Hiện trường · Field agents", ("area", "operator"), (
-        Panel("Cần đo thêm: phép đo trong giờ · Least measured areas", "table", f'sort(sum by (area, operator) (haidang_area_samples{{layer="{LAYER}",area=~"$area",operator=~"$operator"}}))'),
-        Panel("Mới nhất · Newest test", "table", f'time() - haidang_area_last_sample_timestamp_seconds{{layer="{LAYER}",area=~"$area",operator=~"$operator"}}', unit="s"),
+        Panel("Cần đo thêm: phép đo trong giờ · Least measured areas", "table", 'sort(sum by (area, operator) (haidang_area_samples{layer="<layer>",area=~"$area",operator=~"$operator"}))'),
+        Panel("Mới nhất · Newest test", "table", 'time() - haidang_area_last_sample_timestamp_seconds{layer="<layer>",area=~"$area",operator=~"$operator"}', unit="s"),
         Panel("Phép đo lái xe · Drive and manual tests", "table", flux.field_tests(), INFLUX),
         Panel("Suy giảm cần xác minh · Degradations to verify", "table", 'haidang_area_degraded{area=~"$area",operator=~"$operator"} > 0'),
     )),
@@ -220,20 +220,20 @@ _VARIABLES = {
 }
 
 
-def _variable(name: str) -> Any:
+def _variable(name: str, layer: str) -> Any:
     label, query = _VARIABLES[name]
     source = models.DataSourceRef(type_val="prometheus", uid=PROMETHEUS)
     built = dashboard.QueryVariable(name).label(label).query(query).datasource(source)
     built = built.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(models.VariableSort.ALPHABETICAL_ASC)
     if name == "layer":
-        return built.current(models.VariableOption(text=LAYER, value=LAYER, selected=True))
+        return built.current(models.VariableOption(text=layer, value=layer, selected=True))
     return built.multi(True).include_all(True).all_value(".*").current(
         models.VariableOption(text="All", value="$__all", selected=True)
     )  # fmt: skip
 
 
-def build(board: Board) -> str:
-    """Return a dashboard as Grafana's JSON."""
+def build(board: Board, layer: str = WATCHED) -> str:
+    """Return a dashboard as Grafana's JSON; it opens on `layer`."""
     built = dashboard.Dashboard(board.title).uid(board.uid).tags(["haidang"]).timezone("browser").refresh("1m")
     built = built.time("now-24h", "now").readonly()
     built = built.link(
@@ -242,7 +242,7 @@ def build(board: Board) -> str:
         dashboard.DashboardLink("Hải Đăng").type(models.DashboardLinkType.DASHBOARDS).tags(["haidang"]).keep_time(True)
     )  # fmt: skip
     for name in board.variables:
-        built = built.with_variable(_variable(name))
+        built = built.with_variable(_variable(name, layer))
     for number, (row, place) in enumerate(zip(board.panels, _places(board.panels), strict=True), 1):
-        built = built.with_panel(_panel(number, row, place))
+        built = built.with_panel(_panel(number, row._replace(query=placed(row.query, layer)), place))
     return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(built.build()) + "\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from grafana.layers import WATCHED, placed
 from grafana.rules import ALERTS, DASHBOARDS, RECORDINGS, Alert
 
 _WINDOW = re.compile(r"<(\d+)([smhd])>")
@@ -55,14 +56,15 @@ def _alert(row: Alert, scale: float, url: str) -> dict[str, Any]:
     return rule
 
 
-def rules(scale: float = 1.0, url: str = "http://localhost:3000") -> dict[str, Any]:
-    """Return the rule file as a tree; `url` is where people reach Grafana."""
+def rules(scale: float = 1.0, url: str = "http://localhost:3000", layer: str = WATCHED) -> dict[str, Any]:
+    """Return the rule file as a tree; `url` is where people reach Grafana, `layer` the areas that page."""
     interval = f"{INTERVAL_S:g}s" if scale == 1.0 else f"{max(round(1000 * INTERVAL_S * scale), 1000)}ms"
-    recorded = [{"record": row.record, "expr": windows(row.expr, scale)} for row in RECORDINGS]
+    recorded = [{"record": row.record, "expr": placed(windows(row.expr, scale), layer)} for row in RECORDINGS]
+    alerts = [_alert(row._replace(expr=placed(row.expr, layer)), scale, url) for row in ALERTS]
     return {
         "groups": [
             {"name": "haidang-recordings", "interval": interval, "rules": recorded},
-            {"name": "haidang-alerts", "interval": interval, "rules": [_alert(row, scale, url) for row in ALERTS]},
+            {"name": "haidang-alerts", "interval": interval, "rules": alerts},
         ]
     }
 

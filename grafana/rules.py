@@ -2,7 +2,7 @@
 """Every recording and alerting rule of Prometheus, one row each; the rule file, runbooks and tests read this table.
 
 `expr` is PromQL in which `<30m>` is a window: `grafana.rulebook` writes it as it stands, or compressed for the
-end-to-end test. Ages and counts in an expression are never compressed. Area gauges cover the collector's rolling hour
+end-to-end test; `<layers>` is the layer that is watched (`grafana.layers`). Ages and counts in an expression are never compressed. Area gauges cover the collector's rolling hour
 (`collector.window.SPAN`), which is a window of its own. M-of-N is `sum_over_time((bad)[<30m>:<5m>]) >= 4`: bad in
 four of the six looks of half an hour.
 """
@@ -16,9 +16,8 @@ from analysis.degraded.kpis import BY_KPI
 from analysis.thresholds import load
 from collector.metrics import METRICS
 
-LAYER = 'layer=~"districts-.*"'
-"""The layer whose areas page: areas large enough to have their own minimum of tests each hour. A deployment without
-districts names another here (`communes-.*`) and generates again."""
+LAYER = 'layer=~"<layers>"'
+"""The layer whose areas page (`grafana.layers`)."""
 LEAST_SAMPLES, LEAST_PROBES = 20, 3
 """Of the collector's hour, before a live figure of an area counts."""
 
@@ -85,13 +84,14 @@ def _m_of_n(bad: str) -> str:
     return f"sum_over_time(({bad})[<30m>:<5m>]) >= 4"
 
 
-def _degraded(layers: str) -> str:
-    return f'max by (layer, area, operator) (haidang_area_degraded{{layer=~"{layers}"}})'
+def _degraded(layers: str, but: str = "") -> str:
+    not_these = f',layer!~"{but}"' if but else ""
+    return f'max by (layer, area, operator) (haidang_area_degraded{{layer=~"{layers}"{not_these}}})'
 
 
 RECORDINGS: tuple[Recording, ...] = (
     Recording("haidang:area:enough", f"haidang_area_samples{{{LAYER}}} >= {LEAST_SAMPLES} and haidang_area_probes >= {LEAST_PROBES}", "Areas whose last hour has enough tests and probes to be spoken of."),
-    Recording("haidang:area:degraded", _degraded("districts-.*"), "Worst severity of an area and operator, over technologies and KPIs, as the analysis last wrote it."),
+    Recording("haidang:area:degraded", _degraded("<layers>"), "Worst severity of an area and operator, over technologies and KPIs, as the analysis last wrote it."),
     Recording("haidang:operator:degraded", 'max by (operator) (haidang_area_degraded{layer=~"operators|provinces-.*"})', "Worst severity of a whole operator."),
     Recording("haidang:records:rejected_ratio", "sum(rate(haidang_records_rejected_total[<15m>])) / sum(rate(haidang_records_received_total[<15m>]))", "Share of records refused."),
     Recording("haidang:station:expected_tests", "increase(haidang_station_tests_total[<7d>] offset <1d>) / 7", "Tests a station served a day, in the week before the last day."),
@@ -120,7 +120,7 @@ ALERTS: tuple[Alert, ...] = (
           "Area degraded", "Khu vực suy giảm",
           f"{_AREA}: at least {MINOR} % worse than its own past.", f"{_AREA}: kém ít nhất {MINOR} % so với trước đây.", "area"),
     Alert("PlaceDegraded", Scope.AREA, Severity.WARNING,
-          f"({_degraded('communes-.*|zones')} >= 1 or {_degraded('base_stations')} >= 2) unless on (operator) (haidang:area:degraded >= 1) unless on (operator) (haidang:operator:degraded >= 1)", "<10m>", "<30m>",
+          f"({_degraded('communes-.*|zones', but='<layers>')} >= 1 or {_degraded('base_stations')} >= 2) unless on (operator) (haidang:area:degraded >= 1) unless on (operator) (haidang:operator:degraded >= 1)", "<10m>", "<30m>",
           "Commune, zone or base station degraded", "Xã/phường, khu công nghiệp hoặc trạm suy giảm",
           f"{_AREA} ({{{{ $labels.layer }}}}): worse than its own past, while no district of the operator is.", f"{_AREA} ({{{{ $labels.layer }}}}): kém hơn trước đây, trong khi không quận/huyện nào của nhà mạng suy giảm.", "area"),
     # The network: absolute limits, live, M-of-N, minimum of tests and probes.

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from collector.metrics import METRICS, Type
-from grafana import rulebook
+from grafana import layers, rulebook
 from grafana.__main__ import FOLDER, generated
-from grafana.rules import ALERTS, RECORDINGS, Scope, Severity, _degraded
+from grafana.rules import ALERTS, RECORDINGS, Scope, Severity
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = FOLDER / "prometheus" / "rules.yml"
@@ -70,7 +70,7 @@ def test_a_simulated_quiet_month_pages_nobody(promtool: Path, tmp_path: Path) ->
     ]
     for area in ("303", "306"):
         for operator in ("Viettel", "VinaPhone"):
-            labels = f'layer="districts-2024",area="{area}",operator="{operator}"'
+            labels = f'layer="{layers.WATCHED}",area="{area}",operator="{operator}"'
             for metric, values in _noise(rng, looks).items():
                 name = f'haidang_area_{metric}{{{labels},technology="lte"}}'
                 # Held three scrapes of five minutes: what is older than five is gone to Prometheus.
@@ -129,5 +129,10 @@ def test_compressed_rules_are_valid_too(promtool: Path, tmp_path: Path, scale: f
     )
 
 
-def test_layers_of_the_deployment_are_named_in_one_place() -> None:
-    assert _degraded("x") == 'max by (layer, area, operator) (haidang_area_degraded{layer=~"x"})'
+def test_another_layer_is_watched_by_one_word(promtool: Path, tmp_path: Path) -> None:
+    for path, text in generated("communes-2025").items():
+        assert "districts" not in text, path
+        assert "<layer" not in text, path
+    path = tmp_path / "rules.yml"
+    path.write_text(generated("communes-2025")["prometheus/rules.yml"], "utf-8")
+    assert subprocess.run([promtool, "check", "rules", path], capture_output=True).returncode == 0

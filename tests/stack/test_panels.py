@@ -15,12 +15,13 @@ from analysis import results
 from archive.store import Archive
 from grafana import flux
 from grafana.boards import BOARDS, PROMETHEUS, Panel
+from grafana.layers import WATCHED, placed
 from simulation.city import City
 from simulation.output import CollectorClient
 from stack.run import Stack
 from tests.servers.loopback import http
 
-VARIABLES = {"layer": "districts-2024", "area": ".*", "operator": ".*", "technology": ".*"}
+VARIABLES = {"layer": WATCHED, "area": ".*", "operator": ".*", "technology": ".*"}
 
 
 def ask(stack: Stack, query: str) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def _results(stack: Stack) -> None:
     """Write what the analysis would after months: the panels' concern is that it shows."""
-    where = {"layer": "districts-2024", "area": "316", "operator": "Viettel", "technology": "4g"}
+    where = {"layer": WATCHED, "area": "316", "operator": "Viettel", "technology": "4g"}
     with Archive(stack.archive) as archive:
         score = {
             **where,
@@ -91,7 +92,7 @@ def filled(query: str) -> str:
     """Put values for variables; windows a test cannot wait for become its minutes."""
     for name, value in VARIABLES.items():
         query = query.replace(f"${{{name}:regex}}", value).replace(f"${name}", value)
-    return query
+    return placed(query, WATCHED)
 
 
 def flux_rows(stack: Stack, query: str) -> list[dict[str, str]]:
