@@ -19,10 +19,12 @@ from msgspec import Meta
 
 from measurement.errors import ConfigError
 from measurement.vocabulary import Environment, ThroughputMethod
+from probe.servers import MOST, Candidate, Role, allowed, check
 
 DEFAULT_FILE = Path("/etc/haidang/probe.toml")
 LEAST_TEST_BYTES = 300_000  # under this a throughput phase says nothing
 PREFIX = "HAIDANG_PROBE_"
+LISTS = ("peers", "exclude", "roles", "methods", "windows")
 _PATH = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
 
 Bytes = Annotated[int, Meta(ge=0, le=2**50)]
@@ -49,7 +51,7 @@ class Schedule(_Section, frozen=True, kw_only=True):
 class Budget(_Section, frozen=True, kw_only=True):
     """What tests may cost. 0 means no limit."""
 
-    test_bytes: Bytes = 150_000_000  # both directions; an early stop at 600 Mbit/s needs about 100 MB
+    test_bytes: Bytes = 200_000_000  # both directions: 2 s of 595/124 Mbit/s, Vietnam's 5G medians, and a reserve
     day_bytes: Bytes = 1_000_000_000  # common Vietnamese data plans give 1 to 4 GB a day
     month_bytes: Bytes = 20_000_000_000
 
@@ -110,7 +112,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     collector: str | None = None
     token_file: str = "/var/lib/haidang/token"
     ca_file: str | None = None
-    peers: list[str] = []
+    peers: Annotated[list[str | Candidate], Meta(max_length=MOST)] = []
+    pin: str | None = None  # of the peers this one, by URL or host
+    exclude: list[str] = []  # never these
+    roles: list[Role] = []  # none: the nearest of all, whatever it stands for
     methods: list[ThroughputMethod] = msgspec.field(default_factory=lambda: [ThroughputMethod.HTTP])
     is_thorough: bool = False
     allow_task_peers: bool = True  # may the collector's tasks name other peers?
@@ -126,6 +131,22 @@ class Settings(_Section, frozen=True, kw_only=True):
     position: Position = Position()
     network: Network = Network()
     metrics: Metrics = Metrics()
+
+    def candidates(self, role: Role | None = None) -> list[Candidate]:
+        """Return the peers that may be tested against, those of a role where one is given.
+
+        Raises
+        ------
+        ConfigError
+            Where one is no URL or stands twice, a word names none of them, or none is left.
+        """
+        listed = [Candidate(url=one) if isinstance(one, str) else one for one in self.peers]
+        if not listed:
+            raise ConfigError("peers: Invalid []. At least one; give --peer or set it in the configuration.")
+        try:
+            return allowed(check(listed), self.pin, self.exclude, role)
+        except ConfigError as error:
+            raise ConfigError(f"peers: {error}") from None
 
     def zone(self) -> ZoneInfo:
         """Return the time zone in which days, months and windows are meant."""
@@ -157,6 +178,8 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         reason = text[: match.start()] if match else text
         raise ConfigError(f"{path or 'settings'}: {key + ': ' if key else ''}{reason}.") from None
     settings.zone()
+    for role in (None, *settings.roles) if settings.peers else ():
+        settings.candidates(role)
     if 0 < settings.budget.test_bytes < LEAST_TEST_BYTES:
         raise ConfigError(f"budget.test_bytes: Invalid {settings.budget.test_bytes}. 0 or at least {LEAST_TEST_BYTES}.")
     return settings
@@ -180,7 +203,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             here = raw
             for key in keys[:-1]:
                 here = here.setdefault(key, {})
-            here[keys[-1]] = value.split(",") if keys[-1] in ("peers", "methods", "windows") else value
+            here[keys[-1]] = value.split(",") if keys[-1] in LISTS else value
     return raw
 
 

@@ -15,7 +15,6 @@ from probe.cycle import Cycle, run_cycle
 from probe.network import asn_table, completed, describe, public_address
 from probe.position.source import PositionSource
 from probe.radio.source import RadioSource
-from probe.servers import Candidate
 from probe.surroundings import Surroundings
 from probe.target import Target, parse
 from probe.throughput.plan import Plan
@@ -46,7 +45,9 @@ class Instrument:
     def __call__(self, order: Order) -> Measured:
         """Run one test; a failing network is in the record."""
         settings = order.settings
-        standings = nearest.order([Candidate(url=url) for url in settings.peers], _log.info, settings.ca_file)
+        role = self._rng.choice(settings.roles) if settings.roles else None
+        candidates = settings.candidates(role)
+        standings = nearest.order(candidates, _log.info, settings.ca_file)
         cycle = Cycle(
             probe_id=self._probe_id,
             mode=order.mode,
@@ -65,7 +66,7 @@ class Instrument:
         record = nearest.measure(standings, run, _log.info, settings.ca_file)
         if record.network is not None:
             table = asn_table(settings.network.asn_table) if settings.network.asn_table else None
-            address = public_address(parse(settings.peers[0]).host) if table is not None else None
+            address = public_address(parse(candidates[0].url).host) if table is not None else None
             record = msgspec.structs.replace(record, network=completed(record.network, address, table))
         return Measured(record, cost_of(record))
 

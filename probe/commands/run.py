@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from measurement.errors import ConfigError
 from measurement.record import Record
 from measurement.vocabulary import Mode
 from probe.agent.agent import Agent
@@ -81,8 +80,7 @@ def command(
     flags = _flags(given, None if many else interval)
     settings = load(config, os.environ, flags)
     credentials = credentials_of(settings)
-    if not settings.peers:
-        raise ConfigError("peers: Invalid []. At least one; give --peer or set it in the configuration.")
+    settings.candidates()
     with _running(settings, credentials, config, flags) as agent:
         if many:
             _run_counted(agent, many, 30.0 if interval is None else interval, as_json)
@@ -146,7 +144,8 @@ def _running(
             fetch_tasks=None if client is None else _fetcher(client),
             reload=reload,
         )
-        _log.info("%s → %s; peers %s", probe_id, url or "the spool alone", ", ".join(settings.peers))
+        peers = ", ".join(candidate.url for candidate in settings.candidates())
+        _log.info("%s → %s; peers %s", probe_id, url or "the spool alone", peers)
         if settings.metrics.port:
             from probe.agent.metrics import serve
 

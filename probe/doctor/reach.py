@@ -17,7 +17,8 @@ _ABSENT = ("chưa cấu hình", "not configured")
 
 def peer(subject: Subject) -> Finding:
     """Does the peer answer, and does its reflector?"""
-    target = subject.peer or next((parse(url) for url in subject.settings.peers), None)
+    settings = subject.settings
+    target = subject.peer or (parse(settings.candidates()[0].url) if settings.peers else None)
     if target is None:
         return Finding(None, _ABSENT)
     try:

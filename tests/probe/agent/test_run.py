@@ -117,6 +117,12 @@ def test_once_without_a_collector_that_answers_keeps_the_record_and_fails(tmp_pa
         ("surprise = 1", "unknown field `surprise`"),
         ("[schedule]\nmean_interval_s = 1", "schedule.mean_interval_s: Expected `float` >= 30"),
         ('[schedule]\nwindows = ["7-9"]\n', "Invalid window"),
+        ('pin = "elsewhere"', "peers: Invalid peer 'elsewhere'. It is not in the list"),
+        ('exclude = ["127.0.0.1"]', "peers: No peer is left"),
+        ('roles = ["domestic"]', "peers: No peer is left"),
+        ('roles = ["lunar"]', "roles[0]: Invalid enum value 'lunar'"),
+        ('peers = ["http://a", {url = "http://a"}]', "peers: Invalid list of peers. http://a stands twice"),
+        ('peers = ["nonsense://a"]', "peers: Invalid"),
         ("[budget]\ntest_bytes = 1000", "budget.test_bytes: Invalid 1000"),
         ('time_zone = "Mars"', "time_zone: Invalid time zone 'Mars'"),
         ('[radio]\nsource = "telepathy"', "radio.source: Invalid source 'telepathy'"),
@@ -153,3 +159,19 @@ def test_the_environment_overrides_the_file_and_flags_override_both(tmp_path):
     assert settings.budget.month_bytes == 7_000_000_000
     assert settings.schedule.mean_interval_s == 600
     assert settings.peers == ["http://a", "http://b"]
+
+
+def test_peers_have_roles_one_may_be_pinned_and_some_excluded(tmp_path):
+    from probe.settings import load
+
+    path = tmp_path / "probe.toml"
+    path.write_text(
+        'peers = ["http://own", {url = "http://abroad", role = "international", site = "Singapore"}, "http://old"]\n'
+        'exclude = ["old"]\nroles = ["international"]\n'
+    )
+    settings = load(path, {}, {})
+    assert [candidate.url for candidate in settings.candidates()] == ["http://own", "http://abroad"]
+    (abroad,) = settings.candidates(settings.roles[0])
+    assert (abroad.url, abroad.site) == ("http://abroad", "Singapore")
+    pinned = load(path, {"HAIDANG_PROBE_PIN": "abroad", "HAIDANG_PROBE_EXCLUDE": ""}, {})
+    assert [candidate.url for candidate in pinned.candidates()] == ["http://abroad"]
