@@ -7,7 +7,9 @@ to prepare (`prepare = false`).
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,25 @@ import polars as pl
 from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from archive import layout
 from archive.following import Chunk
 from collector.sinks.blocks import block_lines
 from collector.sinks.downsampling import FLUX, TASK_EVERY, down_bucket
 from collector.sinks.lines import rating_lines, test_lines
+from collector.sinks.pace import Pace
 from measurement.errors import ConfigError, DeliveryError
 
+_LOG = logging.getLogger("collector.sink")
 LINES_A_WRITE = 2_000
-"""A record has dozens of fields; InfluxDB gives up a write after 10 s, which new series on a busy machine do take."""
+"""Ratings at once; of records `Pace` finds out how many."""
+TOO_SLOW = frozenset({408, 413, 500, 502, 503, 504})
+"""What a server answers that gave up, or a proxy before it: a smaller write may go through."""
+
+
+class TooSlowError(DeliveryError):
+    """The write took longer than the server or we would wait."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,6 +107,7 @@ class InfluxSink:
         self._writing = self._client.write_api(write_options=SYNCHRONOUS)
         self._ratings = results / "area_ratings.parquet"
         self._rated_at = 0
+        self._pace = Pace()
 
     def prepare(self) -> None:
         """Make the buckets and the downsampling task where they are missing."""
@@ -105,10 +116,20 @@ class InfluxSink:
 
     def write(self, chunk: Chunk) -> None:
         """Write the records of a chunk, then the ratings where the analysis has renewed them."""
-        for start in range(0, chunk.frame.height, LINES_A_WRITE):
-            part = chunk.frame.slice(start, LINES_A_WRITE)
-            self._put(test_lines(part))
-            self._put(block_lines(part))
+        start = 0
+        while start < chunk.frame.height:
+            part = chunk.frame.slice(start, self._pace.size)
+            begin = time.monotonic()
+            try:
+                self._put(test_lines(part))
+                self._put(block_lines(part))
+            except TooSlowError as error:
+                _LOG.warning("%s; %d records at once", error, part.height)
+                if error.retry_after_s is None and self._pace.failed():
+                    continue
+                raise
+            self._pace.took(time.monotonic() - begin)
+            start += part.height
         self._put_ratings()
 
     def close(self) -> None:
@@ -150,7 +171,10 @@ class InfluxSink:
         try:
             return call()
         except ApiException as error:
-            raise DeliveryError(f"InfluxDB answers {error.status}: {_reason(error)}", _retry_after(error)) from None
+            kind = TooSlowError if error.status in TOO_SLOW else DeliveryError
+            raise kind(f"InfluxDB answers {error.status}: {_reason(error)}", _retry_after(error)) from None
+        except (ReadTimeoutError, TimeoutError):
+            raise TooSlowError(f"InfluxDB did not answer within {self._settings.timeout_s:g} s") from None
         except (HTTPError, OSError) as error:
             raise DeliveryError(f"InfluxDB at {self._settings.url} is not reached: {type(error).__name__}") from None
 

@@ -12,7 +12,7 @@ import pytest
 from archive.frames import conform
 from archive.store import Archive
 from collector import sink, tables
-from collector.sinks import influx
+from collector.sinks import influx, pace
 from measurement.errors import ConfigError, DeliveryError
 from measurement.geography import Layer
 from measurement.identity import uuid7
@@ -154,6 +154,30 @@ def test_a_dead_influxdb_keeps_the_cursor_and_loses_nothing(archive, own_influxd
     own_influxd.restart()
     deliver(fed)
     assert count(own_influxd, "late") == 100
+
+
+def test_a_server_that_is_too_slow_is_given_less_at_once_and_more_again(archive, own_influxd):
+    archive.append_frame(records(3000))
+    sink.register(archive, "influx")
+
+    def fed(timeout_s: float) -> tuple[influx.InfluxSink, sink.Feeder]:
+        settings = {"url": own_influxd.url, "org": own_influxd.org, "bucket": "slow", "timeout_s": timeout_s}
+        made = influx.make(settings, archive.path)
+        return made, sink.Feeder(Archive(archive.path), "influx", made, threading.Event(), random.Random(1))
+
+    patient, first = fed(30)
+    patient.prepare()
+    hasty, second = fed(0.2)
+    second._is_ready = True  # it is there; only the writes shall find the server asleep
+    own_influxd.process.pause()
+    assert second.step() > 0  # halved and tried again until there was no less to try
+    assert hasty._pace.size == pace.LEAST
+    assert sink.cursor_of(archive, "influx") == 0
+    own_influxd.process.resume()
+    patient._pace.size = pace.LEAST
+    deliver(first)
+    assert count(own_influxd, "slow") == 3000
+    assert patient._pace.size > pace.LEAST
 
 
 def test_a_wrong_token_is_told_without_the_token(archive, influxd, monkeypatch):
