@@ -140,6 +140,13 @@ class Snapshot:
         return self.__dict__ | {"_connection": None, "_carried": carried}
 
 
+def read_segments(paths: Sequence[Path], names: Sequence[str], wanted: dict[str, Any]) -> pl.DataFrame:
+    """Read the named columns of many segments, one after the other, as `read_segment` reads one."""
+    held = {name: wanted[name] for name in names}
+    lazy = pl.scan_parquet(list(paths), glob=False, schema=held, missing_columns="insert", extra_columns="ignore")
+    return lazy.collect()
+
+
 def read_segment(path: Path, names: Sequence[str], wanted: dict[str, Any]) -> pl.DataFrame:
     """Read the named columns of a segment; one older than a field or a layer lacks its column: absent is null."""
     lazy = pl.scan_parquet(path, glob=False)
