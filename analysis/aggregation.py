@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analysis.judge import Scheme, judge
-from analysis.partials import Units
+from analysis.groups import Ints, Rows, order_of, part
+from analysis.judge import Scheme, judge_ordered
 from analysis.partition import KPI_IDS
-from analysis.tally import Rows, take
+from analysis.shelf import AREA_TESTS, STATION_TESTS, joined, picked, tests_of
 from analysis.technology import MOBILE
-
-Ints = npt.NDArray[np.int64]
+from analysis.votes import Votes, read_votes
 
 TASK_ROWS = 1_500_000
-"""Collapsed rows of one task: about 150 MB with their sorted copies."""
+"""Tests of one task: about 150 MB with their sorted copies."""
+
+TASK_LEAST_ROWS = 250_000
+"""Fewer are not worth a task of their own: each opens every day."""
 
 GROUPS_AT_ONCE = 1200
 """Groups tallied together: about 60 MB of tables."""
@@ -29,7 +31,7 @@ class UnitTask(NamedTuple):
     """Units to judge: areas `first` to `last` (exclusive) of a layer in each period, or base stations likewise.
 
     `names` are the hashes of the operators, or of the base stations, in the order of their indices.
-    `period_of_day` is the index of the period of each day since 1970 - `first_day`.
+    `periods` is the index of the period of each path.
     """
 
     paths: list[Path]
@@ -38,84 +40,88 @@ class UnitTask(NamedTuple):
     last: int
     operators: list[int]
     stations: list[int]
-    first_day: int
-    period_of_day: list[int]
+    periods: list[int]
     periods_count: int
-    units: Units
+    votes: Path
     scheme: Scheme
+    kind: np.dtype[Any]
 
 
-def _load(task: UnitTask) -> pl.DataFrame:
-    """Read the rows of a task's units."""
-    file = "area_rows.arrow" if task.column != "station" else "station_rows.arrow"
-    wanted = ["day", "device", "operator", "technology", "unit_size", "is_simulated", task.column, *KPI_IDS]
-    lazy = pl.scan_ipc([path / file for path in task.paths], glob=False)
-    if task.column == "station":
-        inside = pl.col("station").is_between(task.stations[task.first], task.stations[task.last - 1])
-    else:
-        inside = pl.col(task.column).is_between(task.first, task.last - 1)
-    return lazy.filter(inside).select(wanted).collect()
+def _units_of(task: UnitTask, tests: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """Return the number of the unit of each test of a day; beyond the task's range for what is none of its."""
+    if task.column != "station":
+        return np.asarray(tests[task.column])
+    names = np.searchsorted(np.array(task.stations, np.uint64), np.load(path / "stations.npy"))
+    return np.asarray(names[tests["station"]])
 
 
-def _index(values: npt.NDArray[np.uint64], names: Sequence[int]) -> Ints:
-    return np.searchsorted(np.array(names, np.uint64), values)
+class _Day(NamedTuple):
+    """Tests of a task's units of one day: their rows, and what they are to the task."""
+
+    tests: npt.NDArray[Any]  # rows of `analysis.partition`
+    unit: Ints
+    device: npt.NDArray[np.uint32]
+    weight: npt.NDArray[np.float32]
 
 
-def _rows(task: UnitTask, frame: pl.DataFrame) -> tuple[Rows, int]:
-    """Turn loaded rows into columns of indices; return them and the number of operators."""
-    day = frame["day"].to_numpy()
-    period = np.array(task.period_of_day, np.int64)[day.astype(np.int64) - task.first_day]
-    size = task.last - task.first
-    if task.column == "station":
-        unit = _index(frame["station"].to_numpy(), task.stations[task.first : task.last])
-        operator = np.zeros(len(frame), np.int64)
-    else:
-        unit = frame[task.column].to_numpy().astype(np.int64) - task.first
-        operator = _index(frame["operator"].to_numpy(), task.operators)
-    device = frame["device"].to_numpy()
-    share = (1 / frame["unit_size"].to_numpy()).astype(np.float32)
-    rows = Rows(
-        period * size + unit,
-        operator,
-        frame["technology"].to_numpy().astype(np.int64),
-        device,
-        share,
-        share / task.units.of(period, device),
-        day,
-        frame["is_simulated"].to_numpy(),
-        {kpi: frame[kpi].to_numpy() for kpi in KPI_IDS},
+def _day(task: UnitTask, number: int, votes: Votes) -> _Day:
+    path = task.paths[number]
+    tests = tests_of(path / (STATION_TESTS if task.column == "station" else AREA_TESTS), task.kind)
+    unit = _units_of(task, tests, path)
+    own = np.flatnonzero((unit >= task.first) & (unit < task.last))
+    if len(own) < len(tests):
+        unit, tests = unit[own], picked(tests, own)
+    period = task.periods[number]
+    device = votes.device[number][tests["device_number"]]
+    weight = 1 / (tests["unit_size"] * votes.units[period][device])
+    return _Day(tests, unit.astype(np.int64) + (period * (task.last - task.first) - task.first), device, weight)
+
+
+def _rows(task: UnitTask, votes: Votes) -> Rows:
+    """Read the tests of a task, in order."""
+    days = [_day(task, number, votes) for number in range(len(task.paths))]
+    tests = joined([day.tests for day in days])
+    unit, device, weight = (np.concatenate([day[part] for day in days]) for part in (1, 2, 3))
+    del days
+    operators = np.array(task.operators, np.uint64)
+    operator = (
+        np.zeros(len(unit), np.int64) if task.column == "station" else np.searchsorted(operators, tests["operator"])
     )
-    return rows, 1 if task.column == "station" else len(task.operators)
+    order = order_of(unit, operator, tests["technology"], device)
+    tests, device = picked(tests, order), device[order]
+    return Rows(
+        unit[order], operator[order], tests["technology"], device, votes.split[device],
+        (1 / tests["unit_size"]).astype(np.float32), weight[order], tests["day"], tests["is_simulated"],
+        {kpi: tests[kpi] for kpi in KPI_IDS},
+    )  # fmt: skip
 
 
 def _slices(rows: Rows, units: int, groups_of_unit: int) -> Iterator[tuple[int, int, Rows]]:
-    """Yield ranges of units with their rows, few enough groups at a time."""
-    order = np.argsort(rows.unit, kind="stable")
-    ends = np.searchsorted(rows.unit[order], np.arange(units + 1))
+    """Yield ranges of units with their tests, few enough groups at a time; tests are in order."""
+    ends = np.searchsorted(rows.unit, np.arange(units + 1))
     step = max(GROUPS_AT_ONCE // groups_of_unit, 1)
     for first in range(0, units, step):
         last = min(first + step, units)
-        index = order[ends[first] : ends[last]]
-        yield first, last, take(rows, index)._replace(unit=rows.unit[index] - first)
+        own = part(rows, ends[first], ends[last])
+        yield first, last, own._replace(unit=own.unit - first)
 
 
 def judge_units(task: UnitTask) -> pl.DataFrame:
     """Judge the units of a task; `unit` is period x (last - first) + unit - first, technologies index MOBILE."""
-    rows, operators = _rows(task, _load(task))
+    rows = _rows(task, read_votes(task.votes))
+    if not len(rows.unit):
+        return pl.DataFrame()
     present = np.unique(rows.technology)
     technologies = [MOBILE[index] for index in present]
     scheme = task.scheme._replace(technologies=technologies)
     rows = rows._replace(technology=np.searchsorted(present, rows.technology))
+    operators = 1 if task.column == "station" else len(task.operators)
     units = (task.last - task.first) * task.periods_count
     frames = []
     for first, last, own in _slices(rows, units, (operators + 1) * (len(technologies) + 1)):
-        if not len(own.unit):
-            continue
-        frame = judge(own, (last - first, operators, len(technologies)), scheme, KPI_IDS)
-        frames.append(frame.with_columns(pl.col("unit") + first))
-    if not frames:
-        return pl.DataFrame()
-    names = [*technologies, "*"]
-    return pl.concat(frames).with_columns(
-        pl.col("technology").replace_strict(dict(enumerate(names)), return_dtype=pl.String)
-    )
+        if len(own.unit):
+            frame = judge_ordered(own, (last - first, operators, len(technologies)), scheme, KPI_IDS)
+            frames.append(frame.with_columns(pl.col("unit") + first))
+    names = pl.Series("technology", [*technologies, "*"])
+    whole = pl.concat(frames)
+    return whole.with_columns(names.gather(whole["technology"]))

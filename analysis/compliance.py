@@ -7,12 +7,13 @@ import polars as pl
 
 from analysis import results, rules
 from analysis.grading import verdicts
+from analysis.groups import Rows
 from analysis.judge import Scheme, judge
 from analysis.observations import BASE_COLUMNS, DayRecords, observe
 from analysis.partition import KPI_IDS, parent_cell
 from analysis.quantisation import SCALES
 from analysis.results import ALL, WHOLE
-from analysis.tally import Rows
+from analysis.tally import SPLITS
 from analysis.technology import MOBILE
 from analysis.thresholds import Quota, Thresholds
 
@@ -79,15 +80,16 @@ def judge_campaign(samples: pl.DataFrame, thresholds: Thresholds) -> pl.DataFram
     # Radio availability counts moving samples only (QCVN 81:2019/BTTTT).
     moving = pl.when(pl.col("environment") == MOVING).then(pl.col("coverage_share"))
     seen = samples.with_columns(moving.alias("coverage_share"))
-    cell = parent_cell(seen["h3_cell"].to_numpy(), 9)
+    # The crews' instruments are calibrated, and few: what was sampled, and varies, is the place.
+    place = (parent_cell(seen["h3_cell"].to_numpy(), 9) >> np.uint64(18)).astype(np.uint32)
     rows = Rows(
         np.zeros(len(seen), np.int64),
         seen["operator"].replace_strict(index, return_dtype=pl.Int64).to_numpy(),
         seen["technology"]
         .replace_strict({name: number for number, name in enumerate(MOBILE)}, return_dtype=pl.Int64)
         .to_numpy(),
-        # The crews' instruments are calibrated, and few: what was sampled, and varies, is the place.
-        (cell >> np.uint64(18)).astype(np.uint32),
+        place,
+        (place & np.uint32(SPLITS - 1)).astype(np.uint8),
         np.ones(len(seen), np.float32),
         np.ones(len(seen), np.float32),
         seen["started_at"].dt.epoch("d").cast(pl.UInt16).to_numpy(),

@@ -2,70 +2,68 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.tally import Frame, Rows, mix_count, slots
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from analysis.groups import Floats, Frame, Ints, order_of
 
 
 class Counts(NamedTuple):
-    """Evidence behind a KPI in every group with mixes. Shapes (G,)."""
+    """Evidence behind a KPI in every row of a table. Shapes (rows,)."""
 
     samples: Floats
     devices: Floats
-    days: Floats  # of a mix: summed over what it mixes
+    days: Floats
 
     def at(self, index: Ints) -> Counts:
-        """Return some of the groups."""
+        """Return some of the rows."""
         return Counts(self.samples[index], self.devices[index], self.days[index])
 
 
 class _Roll(NamedTuple):
-    """What is counted once: the number of it each row or pair stands for, and the group of each."""
+    """What counts once in mixes: pairs of group and device in the order of mix and device, and where each begins."""
 
-    number: Ints
-    slot: Ints
+    order: Ints
+    starts: Ints
+    row: Ints
 
 
 class Counter:
-    """Counts for one frame of rows; a device in several groups counts once in their mix."""
+    """Counts for one frame of tests; a device, or a day, in several groups counts once in their mix."""
 
-    def __init__(self, frame: Frame, rows: Rows) -> None:
+    def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        mixes = product((False, True) if frame.shape[1] > 1 else (False,), (False, True))
-        self.rolls = [self._roll(*over) for over in mixes]
-        day = rows.day[frame.order].astype(np.int64)
-        keys, number = np.unique(frame.group << 16 | day, return_inverse=True)
-        self.days = _Roll(number.astype(np.int64), keys >> 16)
+        changes = (np.diff(frame.group, prepend=-1) != 0) | (np.diff(frame.device, prepend=frame.device[:1]) != 0)
+        self.starts = np.flatnonzero(changes)
+        group, device = frame.group[self.starts], frame.device[self.starts]
+        self.pair_row = group
+        self.rolls = [self._roll(rows[group], device) for rows in frame.mixes_of_group]
+        self.first_day = int(frame.day.min())
+        self.days = int(frame.day.max()) - self.first_day + 1
 
-    def _roll(self, over_operators: bool, over_technologies: bool) -> _Roll:
-        _, operators, technologies = self.frame.shape
-        group = self.frame.device_group
-        unit, pair = np.divmod(group, operators * technologies)
-        operator, technology = np.divmod(pair, technologies)
-        held_operators, held_technologies = slots(self.frame.shape)
-        operator = np.full_like(operator, operators) if over_operators else operator
-        technology = np.full_like(technology, technologies) if over_technologies else technology
-        slot = (unit * held_operators + operator) * held_technologies + technology
-        keys, number = np.unique(slot << 32 | self.frame.device_name, return_inverse=True)
-        return _Roll(number.astype(np.int64), keys >> 32)
+    def _roll(self, row: Ints, device: npt.NDArray[np.uint32]) -> _Roll:
+        pairs = np.flatnonzero(row >= self.frame.groups_count)
+        order = pairs[order_of(row[pairs], device[pairs])]
+        row, device = row[order], device[order]
+        starts = np.flatnonzero((np.diff(row, prepend=-1) != 0) | (np.diff(device, prepend=device[:1]) != 0))
+        return _Roll(order, starts, row[starts])
 
     def of(self, valid: npt.NDArray[np.bool_]) -> Counts:
-        """Count what stands behind the rows that have a KPI; `valid` is in the order of the frame."""
+        """Count what stands behind the tests that have a KPI."""
         frame = self.frame
-        groups = int(np.prod(frame.shape))
-        tests = np.bincount(frame.group[valid], minlength=groups)
-        present = np.bincount(frame.device[valid], minlength=len(frame.device_group)) > 0
-        devices = np.zeros(frame.shape[0] * int(np.prod(slots(frame.shape))))
+        groups, size = frame.groups_count, frame.rows_count
+        tests: Floats = np.asarray(np.bincount(frame.group, valid, minlength=size), np.float64)
+        frame.pool(tests)
+        present = np.maximum.reduceat(valid.view(np.uint8), self.starts)
+        devices: Floats = np.asarray(np.bincount(self.pair_row, present, minlength=size), np.float64)
         for roll in self.rolls:
-            seen = np.bincount(roll.number[present], minlength=len(roll.slot)) > 0
-            devices += np.bincount(roll.slot[seen], minlength=len(devices))
-        days = np.bincount(self.days.number[valid], minlength=len(self.days.slot)) > 0
-        held = np.bincount(self.days.slot[days], minlength=groups)
-        return Counts(mix_count(tests, frame.shape), devices, mix_count(held, frame.shape))
+            if len(roll.order):
+                seen = np.maximum.reduceat(present[roll.order], roll.starts)
+                devices += np.bincount(roll.row, seen, minlength=size)
+        marks = np.zeros((size, self.days), np.uint8)
+        marks[frame.group[valid], (frame.day[valid] - self.first_day).astype(np.int64)] = 1
+        if size > groups:
+            marks[groups:] = frame.members @ marks[:groups] > 0
+        return Counts(tests, devices, np.count_nonzero(marks, axis=1).astype(np.float64))

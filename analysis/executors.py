@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -79,11 +79,13 @@ def _dask(address: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
-def each(
-    pool: Executor, work: Callable[[Task], Result], tasks: Iterable[Task], done: Callable[[], None] = lambda: None
-) -> list[Result]:
-    """Run every task and return the results in the order of the tasks, telling `done` as each is fetched."""
-    futures = [pool.submit(work, task) for task in tasks]
+def submitted(pool: Executor, work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Future[Result]]:
+    """Hand out every task."""
+    return [pool.submit(work, task) for task in tasks]
+
+
+def fetched(futures: Sequence[Future[Result]], done: Callable[[], None] = lambda: None) -> list[Result]:
+    """Return the results of tasks in their order, telling `done` as each is fetched."""
     results = []
     try:
         for future in futures:
@@ -94,3 +96,20 @@ def each(
             future.cancel()
         raise
     return results
+
+
+def each(
+    pool: Executor, work: Callable[[Task], Result], tasks: Iterable[Task], done: Callable[[], None] = lambda: None
+) -> list[Result]:
+    """Run every task and return the results in the order of the tasks, telling `done` as each is fetched."""
+    return fetched(submitted(pool, work, tasks), done)
+
+
+RECORDS_A_PROCESS = 200_000
+"""Records that are worth a second process: it takes about a second to begin."""
+
+
+def sensible_jobs(records: int) -> int:
+    """Return how many processes a number of records is worth on this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, records // RECORDS_A_PROCESS))

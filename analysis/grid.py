@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from analysis import results
 from analysis.executors import each
-from analysis.partition import parent_cell
+from analysis.partition import area_row, parent_cell
 from analysis.quantisation import MISSING, SCALES, SHARES
 from analysis.rate import Progress, Ready, silent
 from analysis.results import ALL, INSUFFICIENT, RATED, WHOLE
+from analysis.shelf import AREA_TESTS, columns
 from analysis.technology import MOBILE
 from analysis.thresholds import Minimum, Thresholds
 
@@ -34,16 +35,17 @@ class GridTask(NamedTuple):
     kpi: str
     resolution: int
     minimum: Minimum
+    kind: np.dtype[Any]
 
 
 def judge_cells(task: GridTask) -> pl.DataFrame:
     """Return the hexagons of a task; operator is still a hash, null for all together."""
     kpi = task.kpi
+    names = ("h3_cell", "operator", "technology", "device", "is_simulated", "is_precise", kpi)
     rows = (
-        pl.scan_ipc([path / "area_rows.arrow" for path in task.paths], glob=False)
+        columns([path / AREA_TESTS for path in task.paths], task.kind, names)
         .filter(pl.col("is_precise") & (pl.col(kpi) != MISSING))
-        .select("h3_cell", "operator", "technology", "device", "is_simulated", pl.col(kpi).alias("code"))
-        .collect()
+        .rename({kpi: "code"})
     )
     if task.resolution != 9:
         rows = rows.with_columns(pl.Series("h3_cell", parent_cell(rows["h3_cell"].to_numpy(), task.resolution)))
@@ -103,9 +105,9 @@ def hexagons(
     ready: Ready, thresholds: Thresholds, pool: Executor, progress: Progress = silent, by_month: bool = True
 ) -> pl.DataFrame:
     """Return the `hexagons` table; open data is published by month."""
-    minimum = thresholds.minimum_of("cell")
+    minimum, kind = thresholds.minimum_of("cell"), area_row(ready.layers)
     tasks = [
-        GridTask(period, paths, kpi, resolution, minimum)
+        GridTask(period, paths, kpi, resolution, minimum, kind)
         for (period, paths), kpi, resolution in product(_paths(ready, by_month).items(), KPIS, RESOLUTIONS)
     ]
     done = iter(range(1, len(tasks) + 1))

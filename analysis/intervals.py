@@ -17,6 +17,10 @@ MINIMUM_COUNT_TAIL = 50
 """Below fifty samples no tenth percentile is given."""
 
 
+NORMAL = float(special.ndtri(0.975))
+"""Standard normal quantile of a 95 % interval: 1.96."""
+
+
 def order_ranks(count: Any, probability: float, level: float = 0.95) -> tuple[npt.NDArray[np.int64], ...]:
     """Return the ranks (1-based) whose order statistics hold a quantile with at least the level.
 
@@ -57,7 +61,7 @@ def wilson(share: Any, count: Any, level: float = 0.95) -> tuple[Floats, Floats]
     (0.4038, 0.5962)
     """
     p, n = np.clip(np.asarray(share, float), 0, 1), np.asarray(count, float)
-    z = stats.norm.ppf((1 + level) / 2)
+    z = special.ndtri((1 + level) / 2)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     # At 0 and 1 rounding would leave the estimate just outside.
@@ -116,6 +120,6 @@ def shrink(clusters: Any, level: float = 0.95) -> Floats:
     (0.921, 1.0)
     """
     m = np.maximum(np.asarray(clusters, float), 1.5)
-    z = stats.norm.ppf((1 + level) / 2)
-    t = np.where(np.isinf(m), z, stats.t.ppf((1 + level) / 2, np.where(np.isinf(m), 1e9, m - 1)))
+    z = special.ndtri((1 + level) / 2)
+    t = np.where(np.isinf(m), z, special.stdtrit(np.where(np.isinf(m), 1e9, m - 1), (1 + level) / 2))
     return np.asarray((z / t) ** 2)

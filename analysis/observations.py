@@ -11,7 +11,7 @@ from analysis.technology import BASIC, CLASSES
 from analysis.thresholds import Thresholds
 from archive import blocks
 from archive.frames import schema
-from archive.snapshot import Segment, Snapshot, read_segment
+from archive.snapshot import Segment, Snapshot, read_segment, read_segments
 from measurement.columns import area_column
 from measurement.kpi import KPIS
 from measurement.radio import PLMNS
@@ -28,16 +28,33 @@ BASE_COLUMNS = (
 )  # fmt: skip
 """Archive columns an observation is made of."""
 
+_KEPT = (
+    "probe_id", "organisation", "mode", "campaign", "started_at", "is_simulated", "flags", "h3_cell",
+    "outcome_failure", "device_limited_by", "position_longitude_deg", "position_latitude_deg", "position_accuracy_m",
+    "position_is_mock", "network_is_roaming",
+)  # fmt: skip
+
+_BESIDE = ("organisation", "mode", "campaign", "started_at", "position_longitude_deg", "position_latitude_deg")
+RATED_COLUMNS = tuple(name for name in BASE_COLUMNS if name not in _BESIDE)
+"""What a rating needs of them."""
+
 _ACCESS = ("attach", "resolve", "connect", "tls_handshake")
 _FIVE_G = pl.col("technology") == "5g"
 _FAILED = pl.col("outcome_status") == "failed"
 
 
-def _operator() -> pl.Expr:
-    """Return the operator as recorded, else as its PLMN says."""
+def _completed(frame: pl.DataFrame, column: str, otherwise: pl.Expr) -> pl.Series:
+    """Return a column, and where it is null what an expression says: worked out for those few rows only."""
+    known = frame[column]
+    missing = known.is_null().arg_true()
+    return known.scatter(missing, frame[missing].select(otherwise).to_series()) if len(missing) else known
+
+
+def _operator_of_plmn() -> pl.Expr:
+    """Return the operator as its PLMN says."""
     names = {f"{plmn.mcc}{plmn.mnc}": plmn.operator for plmn in PLMNS}
     plmn = pl.col("network_mcc") + pl.col("network_mnc")
-    return pl.coalesce("network_operator", plmn.replace_strict(names, default=None, return_dtype=pl.String))
+    return plmn.replace_strict(names, default=None, return_dtype=pl.String)
 
 
 def _technology() -> pl.Expr:
@@ -48,11 +65,11 @@ def _technology() -> pl.Expr:
     return pl.coalesce(known, pl.when(lost).then(pl.lit(BASIC)))
 
 
-def _station() -> pl.Expr:
-    """Return the registry's base station; where it knows none, the cell that served: `cell-<PLMN>-<ECI or NCI>`."""
+def _cell() -> pl.Expr:
+    """Return the cell that served, for where the registry knows no base station: `cell-<PLMN>-<ECI or NCI>`."""
     cell = pl.coalesce(pl.when(_FIVE_G).then(pl.col("radio_nr_cell_id")), "radio_anchor_cell_id")
     plmn = (pl.col("network_mcc") + pl.col("network_mnc")).fill_null("unknown")
-    return pl.coalesce("base_station_id", pl.format("cell-{}-{}", plmn, cell))
+    return pl.format("cell-{}-{}", plmn, cell)
 
 
 def _leg(name: str) -> pl.Expr:
@@ -103,7 +120,7 @@ def observe(frame: pl.DataFrame, layers: Sequence[str], zone: str, thresholds: T
     Parameters
     ----------
     frame
-        Rows with `BASE_COLUMNS` and the layers' columns.
+        Rows with `RATED_COLUMNS` (better `BASE_COLUMNS`) and the layers' columns.
     layers
         Keys of the layers.
     zone
@@ -113,20 +130,20 @@ def observe(frame: pl.DataFrame, layers: Sequence[str], zone: str, thresholds: T
 
     Returns
     -------
-    One row a record: identity, place, operator, technology (class), base_station, hour (local), and one
-    column a KPI, by its id.
+    One row a record: identity, place, operator, technology (class), base_station, hour (local; where the start is
+    given), and one column a KPI, by its id.
     """
-    named = frame.with_columns(_operator().alias("operator"), _technology().alias("technology"))
+    named = frame.with_columns(
+        _completed(frame, "network_operator", _operator_of_plmn()).alias("operator"), _technology().alias("technology")
+    )
+    station = _completed(named, "base_station_id", _cell()).alias("base_station")
     hour = pl.col("started_at").dt.convert_time_zone(zone).dt.hour().alias("hour")
-    kept = (
-        "probe_id", "organisation", "mode", "campaign", "started_at", "is_simulated", "flags", "h3_cell",
-        "outcome_failure", "device_limited_by", "position_longitude_deg", "position_latitude_deg",
-        "position_accuracy_m", "position_is_mock", "network_is_roaming", "operator", "technology",
-    )  # fmt: skip
+    kept = [name for name in _KEPT if name in named.columns]
     values = (value.cast(pl.Float64).alias(kpi) for kpi, value in _kpis(thresholds).items())
     return named.select(
-        *kept, _station().alias("base_station"), hour, *(area_column(layer) for layer in layers), *values
-    )
+        *kept, "operator", "technology", station, *[hour] * ("started_at" in kept),
+        *(area_column(layer) for layer in layers), *values,
+    )  # fmt: skip
 
 
 class DayRecords(NamedTuple):
@@ -156,5 +173,19 @@ def day_records(snapshot: Snapshot, day: str) -> DayRecords:
 
 def read_day(records: DayRecords, zone: str, thresholds: Thresholds) -> pl.DataFrame:
     """Read one civil day of an archive as observations."""
-    columns = [*BASE_COLUMNS, *(area_column(layer) for layer in records.layers)]
-    return observe(records.frame(columns), records.layers, zone, thresholds)
+    return read_days([records], BASE_COLUMNS, zone, thresholds)[0]
+
+
+def read_days(
+    days: Sequence[DayRecords], columns: Sequence[str], zone: str, thresholds: Thresholds
+) -> tuple[pl.DataFrame, list[int]]:
+    """Read some civil days of an archive as observations, one after the other, and how many each has."""
+    layers = days[0].layers
+    names = [*columns, *(area_column(layer) for layer in layers)]
+    if any(records.blocks for records in days):
+        frames = [records.frame(names) for records in days]
+        return observe(pl.concat(frames), layers, zone, thresholds), [len(frame) for frame in frames]
+    segments = [segment for records in days for segment in records.segments]
+    whole = read_segments([segment.path for segment in segments], names, schema(layers))
+    counts = [sum(segment.row_count for segment in records.segments) for records in days]
+    return observe(whole, layers, zone, thresholds), counts

@@ -18,19 +18,20 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from analysis import observations, partition, quantisation, rules, technology
-from analysis.observations import DayRecords, day_records, read_day
-from analysis.partition import NO_AREA, Partial, partial_of
+from analysis.observations import RATED_COLUMNS, DayRecords, day_records, read_days
+from analysis.partition import NO_AREA, Partial, coded, partial_of
+from analysis.shelf import AREA_TESTS, STATION_TESTS
 from analysis.thresholds import Thresholds
 from archive.snapshot import Snapshot
 from measurement.columns import area_column
 
 FOLDER = "results/.partials"
 _CODE = (observations, partition, quantisation, rules, technology)
-_TABLES = ("area_rows", "station_rows", "area_devices", "station_devices")
+BATCH_ROWS = 65_536
+"""Records cleaned together: their columns still fit the processor's cache."""
 
 
 class DayTask(NamedTuple):
@@ -56,18 +57,6 @@ class Summary(NamedTuple):
     operators: dict[str, int]
     stations: dict[str, int]
     area_counts: dict[str, list[int]]
-
-
-class Units(NamedTuple):
-    """Units of devices: `key` is period << 32 | device, ascending."""
-
-    key: npt.NDArray[np.int64]
-    units: npt.NDArray[np.float32]
-
-    def of(self, period: npt.NDArray[np.int64], device: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
-        """Return the units of the device of each row in its period."""
-        index = np.searchsorted(self.key, period << 32 | device.astype(np.int64))
-        return self.units[index]
 
 
 def code_digest() -> str:
@@ -102,29 +91,54 @@ def day_tasks(
 def _summary(day: str, partial: Partial, layers: Mapping[str, Sequence[str]]) -> Summary:
     counts = {}
     for layer, areas in layers.items():
-        index = partial.area_rows[area_column(layer)].to_numpy()
+        index = partial.area_tests[area_column(layer)]
         counts[layer] = np.bincount(index[index != NO_AREA], minlength=len(areas)).tolist()
-    return Summary(
-        day,
-        [(scope, reason, count) for scope, reason, count in partial.exclusions.iter_rows()],
-        dict(partial.operators.iter_rows()),
-        dict(partial.stations.iter_rows()),
-        counts,
-    )
+    return Summary(day, partial.exclusions, partial.operators, partial.stations, counts)
 
 
-def build(task: DayTask) -> Summary:
-    """Make the partial of a day, or find it, and return its summary."""
+def _number(day: str) -> int:
+    """Return days since 1970."""
+    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
+
+
+def found(task: DayTask) -> Summary | None:
+    """Return the summary of a day's partial; None where it must be made."""
     said = task.target / "summary.json"
-    if said.is_file():
-        return msgspec.json.decode(said.read_bytes(), type=Summary)
-    seen = read_day(task.records, task.zone, task.thresholds)
-    partial = partial_of(seen, task.layers, date.fromisoformat(task.day).toordinal() - date(1970, 1, 1).toordinal())
+    return msgspec.json.decode(said.read_bytes(), type=Summary) if said.is_file() else None
+
+
+def batches(tasks: Sequence[DayTask]) -> list[list[DayTask]]:
+    """Put days together that are read at once: about `BATCH_ROWS` records, as much costs the same for few and many."""
+    cut: list[list[DayTask]] = []
+    rows = BATCH_ROWS
+    for task in tasks:
+        count = sum(segment.row_count for segment in task.records.segments)
+        if rows + count > BATCH_ROWS:
+            cut.append([])
+            rows = 0
+        cut[-1].append(task)
+        rows += count
+    return cut
+
+
+def build(tasks: Sequence[DayTask]) -> list[Summary]:
+    """Make the partials of some days and return their summaries."""
+    layers, zone, thresholds = tasks[0].layers, tasks[0].zone, tasks[0].thresholds
+    seen, counts = read_days([task.records for task in tasks], RATED_COLUMNS, zone, thresholds)
+    whole = coded(seen, layers, np.repeat([_number(task.day) for task in tasks], counts).astype(np.uint16))
+    ends = np.cumsum([0, *counts]).tolist()
+    return [_write(task, partial_of(whole, layers, *ends[index : index + 2])) for index, task in enumerate(tasks)]
+
+
+def _write(task: DayTask, partial: Partial) -> Summary:
     summary = _summary(task.day, partial, task.layers)
     fresh = task.target.with_name(f".{task.target.name}.{secrets.token_hex(4)}")
     fresh.mkdir(parents=True)
-    for name in _TABLES:
-        getattr(partial, name).write_ipc(fresh / f"{name}.arrow")
+    partial.area_tests.tofile(fresh / AREA_TESTS)
+    partial.station_tests.tofile(fresh / STATION_TESTS)
+    np.save(fresh / "area_devices.npy", partial.area_devices)
+    np.save(fresh / "station_devices.npy", partial.station_devices)
+    np.save(fresh / "stations.npy", np.array(list(partial.stations.values()), np.uint64))
     (fresh / "summary.json").write_bytes(msgspec.json.encode(summary))
     try:
         os.rename(fresh, task.target)
@@ -133,32 +147,9 @@ def build(task: DayTask) -> Summary:
     return summary
 
 
-def device_units(tasks: Sequence[DayTask], scope: str, periods: Sequence[int]) -> Units:
-    """Return the number of units of every device in every period: what its one vote is divided over.
-
-    Parameters
-    ----------
-    tasks
-        Days whose partials are made.
-    scope
-        area or station.
-    periods
-        Period of each of them.
-    """
-    frames = [
-        pl.read_ipc(task.target / f"{scope}_devices.arrow").with_columns(pl.lit(period, pl.Int64).alias("period"))
-        for task, period in zip(tasks, periods, strict=True)
-    ]
-    # In the order of days, so that the sums are the same to the bit wherever they are made.
-    whole = pl.concat(frames).group_by("period", "device", maintain_order=True).agg(pl.col("units").sum())
-    key = whole.select(pl.col("period") * 2**32 + pl.col("device").cast(pl.Int64)).to_series().to_numpy()
-    order = np.argsort(key)
-    return Units(key[order], whole["units"].to_numpy()[order])
-
-
-def forget(root: Path, kept: Sequence[DayTask]) -> None:
-    """Remove partials that this run has no use for."""
-    names = {task.target.name for task in kept}
+def forget(root: Path, kept: Sequence[Path]) -> None:
+    """Remove what is kept beside the partials, and partials, that this run has no use for."""
+    names = {path.name for path in kept}
     for path in (root / FOLDER).glob("*"):
         if path.name not in names:
             shutil.rmtree(path, ignore_errors=True)

@@ -6,7 +6,8 @@ day. All its tests together count once: each carries the size of its unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,27 +21,53 @@ from measurement.columns import area_column
 
 KPI_IDS = tuple(SCALES)
 NO_AREA = 0xFFFF
+NO_STATION = 0xFFFFFFFF
 
 _RESOLUTION_MASK = np.uint64(0xF << 52)
 
 
 class Partial(NamedTuple):
-    """What one day says. Code columns index the name lists.
+    """What one day says.
 
-    `area_rows` has day (since 1970), device and operator (hashes), technology (index in MOBILE), h3_cell (resolution
-    9), is_precise (good enough for the grid), unit_size, is_simulated, one column of area indices for each layer, and
-    one column of codes for each KPI. `station_rows` has station (a hash) in place of cell and areas. `exclusions` has
-    scope, reason, count. `area_devices` and `station_devices` have device and its number
-    of units; `operators` and `stations` name and hash.
+    `area_tests` and `station_tests` are rows (`area_row`, `station_row`): day (since 1970), device and operator
+    (hashes), technology (index in MOBILE), h3_cell (resolution 9), is_precise (good enough for the grid), unit_size,
+    is_simulated, an area's index for each layer, and a code for each KPI; device_number is the device's place in
+    `area_devices` or `station_devices` (device and its number of units), station the base station's place in
+    `stations`. `operators` and `stations` give the hash of each name, stations by ascending hash. `exclusions` counts
+    records by scope and reason.
     """
 
-    area_rows: pl.DataFrame
-    station_rows: pl.DataFrame
-    exclusions: pl.DataFrame
-    area_devices: pl.DataFrame
-    station_devices: pl.DataFrame
-    operators: pl.DataFrame
-    stations: pl.DataFrame
+    area_tests: npt.NDArray[Any]
+    station_tests: npt.NDArray[Any]
+    area_devices: npt.NDArray[Any]
+    station_devices: npt.NDArray[Any]
+    exclusions: list[tuple[str, str, int]]
+    operators: dict[str, int]
+    stations: dict[str, int]
+
+
+_SHARED: list[tuple[str, Any]] = [
+    ("operator", np.uint64),
+    ("device", np.uint32),
+    ("device_number", np.uint32),
+    ("day", np.uint16),
+    ("unit_size", np.uint16),
+    *((kpi, np.uint16) for kpi in KPI_IDS),
+    ("technology", np.uint8),
+    ("is_simulated", np.bool_),
+]
+_DEVICE = np.dtype([("device", np.uint32), ("units", np.float32)])
+
+
+def area_row(layers: Iterable[str]) -> np.dtype[Any]:
+    """Return the type of a test in areas."""
+    areas = [(area_column(layer), np.uint16) for layer in layers]
+    return np.dtype([("h3_cell", np.uint64), *_SHARED, ("is_precise", np.bool_), *areas])
+
+
+def station_row() -> np.dtype[Any]:
+    """Return the type of a test at a base station."""
+    return np.dtype([("station", np.uint32), *_SHARED])
 
 
 def parent_cell(cells: Any, resolution: int) -> npt.NDArray[np.uint64]:
@@ -77,20 +104,6 @@ def unit_sizes(keys: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint16]:
     return np.minimum(sizes[run], 0xFFFF).astype(np.uint16)
 
 
-def _rows(
-    seen: pl.DataFrame, keys: Mapping[str, npt.NDArray[Any]], beside: Mapping[str, npt.NDArray[Any]]
-) -> pl.DataFrame:
-    """Return the rows of a partial: keys, what stands beside them, unit sizes and codes."""
-    codes = {kpi: scale.encode(seen[kpi].to_numpy()) for kpi, scale in SCALES.items()}
-    simulated = seen["is_simulated"].fill_null(False).to_numpy()
-    return pl.DataFrame({**keys, **beside, "unit_size": unit_sizes(keys), "is_simulated": simulated, **codes})
-
-
-def _devices(rows: pl.DataFrame) -> pl.DataFrame:
-    units = (1 / pl.col("unit_size")).sum().cast(pl.Float32).alias("units")
-    return rows.group_by("device", maintain_order=True).agg(units)
-
-
 def _indices(column: pl.Series, names: Sequence[str], dtype: Any, absent: int) -> npt.NDArray[Any]:
     """Return the index of each text in a list of names."""
     positions = {name: index for index, name in enumerate(names)}
@@ -101,56 +114,99 @@ def _hashes(names: pl.Series) -> pl.Series:
     return names.hash(seed=0)
 
 
-def _named(column: pl.Series) -> pl.DataFrame:
-    names = column.drop_nulls().unique().sort()
-    return pl.DataFrame({"name": names, "hash": _hashes(names)}, schema={"name": pl.String, "hash": pl.UInt64})
+def _named(column: pl.Series) -> dict[str, int]:
+    """Return the hash of each name, by ascending hash."""
+    names = column.drop_nulls().unique()
+    return dict(pl.DataFrame({"name": names, "hash": _hashes(names)}).sort("hash").iter_rows())
 
 
-def partial_of(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: int = 0) -> Partial:
-    """Clean the observations of one day and make their units.
+class Coded(NamedTuple):
+    """Cleaned observations as codes: columns by name, the number of the rule that leaves each out, and names."""
+
+    columns: dict[str, npt.NDArray[Any]]
+    reasons: dict[str, npt.NDArray[np.uint8]]
+    operators: dict[str, int]
+    stations: dict[str, int]
+
+
+def coded(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: npt.NDArray[np.uint16]) -> Coded:
+    """Clean observations and turn them into codes.
 
     Parameters
     ----------
     seen
-        Observations (`analysis.observations.observe`).
+        Observations (`analysis.observations.observe`) of some days.
     layers
         Key of each layer with the keys of its areas, in their order.
     day
-        Days since 1970 of the civil day.
+        Civil day of each, since 1970.
     """
-    marked = {scope: seen.select(rules.reason(scope).fill_null(rules.KEPT).alias("reason")) for scope in rules.SCOPES}
-    exclusions = pl.concat(
-        reasons.group_by("reason", maintain_order=True)
-        .agg(pl.len().cast(pl.Int64).alias("count"))
-        .select(pl.lit(scope).alias("scope"), "reason", "count")
-        for scope, reasons in marked.items()
-    )
-    coded = seen.with_columns(
-        pl.lit(day, pl.UInt16).alias("day"),
-        pl.Series("device", (_hashes(seen["probe_id"]).to_numpy() >> np.uint64(32)).astype(np.uint32)),
-        pl.Series("operator", _hashes(seen["operator"])),
-        pl.Series("station", _hashes(seen["base_station"])),
-        pl.Series("technology", _indices(seen["technology"], MOBILE, pl.UInt8, 255)),
-    )
-    inside = coded.filter(marked[rules.AREA]["reason"] == rules.KEPT)
-    matched = coded.filter(marked[rules.BASE_STATION]["reason"] == rules.KEPT)
-    shared = ("day", "device", "operator", "technology")
-    place = {name: inside[name].to_numpy() for name in shared}
-    place["h3_cell"] = parent_cell(inside["h3_cell"].to_numpy(), 9)
-    precise = marked[rules.GRID]["reason"].filter(marked[rules.AREA]["reason"] == rules.KEPT) == rules.KEPT
-    areas = {
-        area_column(layer): _indices(inside[area_column(layer)], keys, pl.UInt16, NO_AREA)
-        for layer, keys in layers.items()
+    operators, stations = _named(seen["operator"]), _named(seen["base_station"])
+    columns: dict[str, npt.NDArray[Any]] = {
+        "day": day,
+        "device": (_hashes(seen["probe_id"]).to_numpy() >> np.uint64(32)).astype(np.uint32),
+        "operator": _hashes(seen["operator"]).to_numpy(),
+        "technology": _indices(seen["technology"], MOBILE, pl.UInt8, 255),
+        "station": _indices(seen["base_station"], list(stations), pl.UInt32, NO_STATION),
+        "h3_cell": parent_cell(seen["h3_cell"].fill_null(0).to_numpy(), 9),
+        "is_simulated": seen["is_simulated"].fill_null(False).to_numpy(),
+        **{
+            area_column(layer): _indices(seen[area_column(layer)], keys, pl.UInt16, NO_AREA)
+            for layer, keys in layers.items()
+        },
+        **{kpi: scale.encode(seen[kpi].to_numpy()) for kpi, scale in SCALES.items()},
     }
-    station = {name: matched[name].to_numpy() for name in (*shared, "station")}
-    area_rows = _rows(inside, place, {"is_precise": precise.to_numpy(), **areas})
-    station_rows = _rows(matched, station, {})
+    found = rules.reasons(seen)
+    columns["is_precise"] = found[rules.GRID] == len(rules.RULES)
+    return Coded(columns, found, operators, stations)
+
+
+def _tests(
+    columns: Mapping[str, npt.NDArray[Any]], own: npt.NDArray[np.int64], keys: Sequence[str], kind: np.dtype[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return some tests of a day as rows, with the sizes of their units; and the devices they came from."""
+    sizes = unit_sizes({name: columns[name][own] for name in keys})
+    devices, number = np.unique(columns["device"][own], return_inverse=True)
+    rows = np.empty(len(own), kind)
+    rows["unit_size"], rows["device_number"] = sizes, number
+    for name in set(kind.names or ()) - {"unit_size", "device_number"}:
+        rows[name] = columns[name][own]
+    held = np.empty(len(devices), _DEVICE)
+    held["device"], held["units"] = devices, np.bincount(number, 1 / sizes, minlength=len(devices))
+    return rows, held
+
+
+def partial_of(whole: Coded, layers: Mapping[str, Sequence[str]], first: int, last: int) -> Partial:
+    """Return the partial of one day: the observations from first to last (exclusive).
+
+    Parameters
+    ----------
+    whole
+        Coded observations, a day's together.
+    layers
+        As `coded` takes them.
+    first, last
+        Place among the observations.
+    """
+    columns = {name: values[first:last] for name, values in whole.columns.items()}
+    reasons = {scope: numbers[first:last] for scope, numbers in whole.reasons.items()}
+    names = [*(rule.id for rule in rules.RULES), rules.KEPT]
+    exclusions = [
+        (scope, names[number], int(count))
+        for scope, numbers in reasons.items()
+        for number, count in enumerate(np.bincount(numbers, minlength=len(names)))
+        if count
+    ]
+    inside, matched = (np.flatnonzero(reasons[scope] == len(rules.RULES)) for scope in (rules.AREA, rules.BASE_STATION))
+    unit = ("device", "operator", "technology")
+    areas = _tests(columns, inside, (*unit, "h3_cell"), area_row(layers))
+    at_stations = _tests(columns, matched, (*unit, "station"), station_row())
+    seen, at_stations[0]["station"] = np.unique(at_stations[0]["station"], return_inverse=True)
+    held = np.zeros(len(whole.stations), bool)
+    held[seen] = True
+    present = set(np.unique(columns["operator"]).tolist())
     return Partial(
-        area_rows,
-        station_rows,
-        exclusions,
-        _devices(area_rows),
-        _devices(station_rows),
-        _named(seen["operator"]),
-        _named(matched["base_station"]),
-    )
+        areas[0], at_stations[0], areas[1], at_stations[1], exclusions,
+        {name: number for name, number in whole.operators.items() if number in present},
+        dict(compress(whole.stations.items(), held.tolist())),
+    )  # fmt: skip

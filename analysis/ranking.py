@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ def differing(value: Any, error: Any, freedom: Any, rate: float = 0.05) -> tuple
     spread = np.sqrt(se[i] ** 2 + se[j] ** 2)
     t = np.divide(x[i] - x[j], spread, out=np.zeros(len(i)), where=spread > 0)
     t = np.where((spread == 0) & (x[i] != x[j]), np.sign(x[i] - x[j]) * np.inf, t)
-    p = 2 * stats.t.sf(np.abs(t), np.maximum(np.minimum(df[i], df[j]), 1))
+    p = 2 * special.stdtr(np.maximum(np.minimum(df[i], df[j]), 1), -np.abs(t))
     differs = discoveries(p, rate)
     return np.where(t > 0, i, j)[differs], np.where(t > 0, j, i)[differs]
 

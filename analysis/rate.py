@@ -1,10 +1,9 @@
-"""Rate an archive: partials of days, then areas and base stations, then evidence, grades and ranks."""
+"""Rate an archive: partials of days, then areas and base stations, each table as soon as its units are judged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,22 +11,19 @@ import numpy as np
 import polars as pl
 
 from analysis import partials, results
-from analysis.aggregation import TASK_ROWS, UnitTask, judge_units
-from analysis.evidence import judge_evidence
-from analysis.executors import each
-from analysis.grading import failed_limits
+from analysis.aggregation import TASK_LEAST_ROWS, TASK_ROWS, UnitTask, judge_units
+from analysis.executors import each, fetched, submitted
+from analysis.finish import finish
 from analysis.judge import Scheme
 from analysis.partials import DayTask, Summary
-from analysis.ranking import ranks
+from analysis.partition import area_row, station_row
 from analysis.results import ALL, WHOLE
-from analysis.scores import grade_of
 from analysis.thresholds import Thresholds
+from analysis.votes import votes_path, write_votes
 from archive.layout import DEFAULT_TIME_ZONE
 from archive.store import Archive
 from measurement.columns import area_column
 from measurement.radio import operator_of
-
-EPOCH = date(1970, 1, 1).toordinal()
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much is done, and of how much."""
@@ -68,10 +64,21 @@ def prepare(archive: Archive, thresholds: Thresholds, pool: Executor, progress: 
     layers = {layer.key: [area.key for area in layer.areas] for layer in archive.layers()}
     with archive.snapshot() as snapshot:
         tasks = partials.day_tasks(archive.path, snapshot, layers, zone, thresholds)
-    done = iter(range(1, len(tasks) + 1))
-    summaries = each(pool, partials.build, tasks, lambda: progress("days", next(done), len(tasks)))
-    partials.forget(archive.path, tasks)
-    return Ready(tasks, summaries, layers)
+    said = {task.target: partials.found(task) for task in tasks}
+    batches = partials.batches([task for task in tasks if said[task.target] is None])
+    done = iter(np.cumsum([len(batch) for batch in batches]).tolist())
+    made = each(pool, partials.build, batches, lambda: progress("days", next(done), len(tasks)))
+    for batch, own in zip(batches, made, strict=True):
+        said |= {task.target: summary for task, summary in zip(batch, own, strict=True)}
+    partials.forget(archive.path, [*said, *_votes_paths(tasks)])
+    return Ready(tasks, [summary for task in tasks if (summary := said[task.target]) is not None], layers)
+
+
+def _votes_paths(tasks: Sequence[DayTask]) -> list[Path]:
+    """Return where the votes of these days are kept, of every period."""
+    spans = [_periods([task.day for task in tasks], by_month)[1] for by_month in (False, True)]
+    paths = [task.target for task in tasks]
+    return [votes_path(paths, scope, span) for scope in ("area", "station") for span in spans if paths]
 
 
 def exclusions(ready: Ready) -> pl.DataFrame:
@@ -81,22 +88,20 @@ def exclusions(ready: Ready) -> pl.DataFrame:
     return frame.group_by("scope", "reason").agg(pl.col("count").sum()).sort("scope", "count", descending=[False, True])
 
 
-def _periods(days: Sequence[str], by_month: bool) -> tuple[list[str], int, list[int]]:
-    """Return names of periods, the first day since 1970, and the period of each day from then on."""
-    numbers = [date.fromisoformat(day).toordinal() - EPOCH for day in days]
-    months = sorted({day[:7] for day in days}) if by_month else [WHOLE]
-    span = [0] * (max(numbers) - min(numbers) + 1)
-    if by_month:
-        for number, day in zip(numbers, days, strict=True):
-            span[number - min(numbers)] = months.index(day[:7])
-    return months, min(numbers), span
+def _periods(days: Sequence[str], by_month: bool) -> tuple[list[str], list[int]]:
+    """Return names of periods, and the period of each day."""
+    if not by_month:
+        return [WHOLE], [0] * len(days)
+    months = sorted({day[:7] for day in days})
+    return months, [months.index(day[:7]) for day in days]
 
 
 def _ranges(counts: Sequence[int]) -> list[tuple[int, int]]:
-    """Cut units into ranges of about `TASK_ROWS` rows."""
+    """Cut units into ranges of about `TASK_ROWS` rows; into two at least where there is work for two."""
+    most = min(TASK_ROWS, max(sum(counts) // 2, TASK_LEAST_ROWS))
     found, first, held = [], 0, 0
     for index, count in enumerate(counts):
-        if held and held + count > TASK_ROWS:
+        if held and held + count > most:
             found.append((first, index))
             first, held = index, 0
         held += count
@@ -106,16 +111,15 @@ def _ranges(counts: Sequence[int]) -> list[tuple[int, int]]:
 def _unit_tasks(
     ready: Ready, column: str, counts: Sequence[int], scheme: Scheme, by_month: bool
 ) -> tuple[list[str], list[UnitTask]]:
-    days = [task.day for task in ready.tasks]
-    names, first_day, period_of_day = _periods(days, by_month)
+    names, periods = _periods([task.day for task in ready.tasks], by_month)
     paths = [task.target for task in ready.tasks]
     scope = "station" if column == "station" else "area"
-    period_of = [period_of_day[date.fromisoformat(day).toordinal() - EPOCH - first_day] for day in days]
-    units = partials.device_units(ready.tasks, scope, period_of)
+    kind = station_row() if column == "station" else area_row(ready.layers)
+    votes = write_votes(paths, scope, periods)
     return names, [
         UnitTask(
             paths, column, first, last, list(ready.operators.values()), list(ready.stations.values()),
-            first_day, period_of_day, len(names), units, scheme,
+            periods, len(names), votes, scheme, kind,
         )
         for first, last in _ranges(counts)
     ]  # fmt: skip
@@ -134,71 +138,42 @@ def _named(
     )
 
 
-def _finish(frame: pl.DataFrame, keys: Sequence[str], thresholds: Thresholds, scope: str) -> pl.DataFrame:
-    """Add evidence, grades and ranks to named long rows; `keys` say among whom a row is ranked."""
-    minimum = thresholds.minimum_of(scope)
-    frame = judge_evidence(frame, minimum, "rows_count" if scope == "area" else "samples_count")
-    group = [
-        name for name in frame.columns if name in ("layer", "area", "base_station", "operator", "technology", "period")
-    ]
-    frame = failed_limits(frame, group, thresholds)
-    is_score = (pl.col("kpi") == "score") & (pl.col("statistic") == "score")
-    scores = frame.filter(is_score)
-    sure = scores.select(
-        pl.when(pl.col("status") != results.INSUFFICIENT).then(pl.col("value")).fill_null(float("nan"))
-    )
-    letters = grade_of(sure.to_series().to_numpy(), scores["is_failed"].to_numpy(), thresholds)
-    graded = scores.select(*group, pl.Series("grade", letters.tolist(), dtype=pl.String), is_score=True)
-    ranked = _ranked(scores.filter(pl.col("status") != results.INSUFFICIENT), group, keys, minimum.ranking)
-    graded = graded.join(ranked, on=group, how="left").drop("is_score")
-    with_scores = frame.filter(is_score).join(graded, on=group, how="left", maintain_order="left")
-    rest = frame.filter(~is_score)
-    return pl.concat((rest, with_scores), how="diagonal")
+class Plan(NamedTuple):
+    """A table to make: the tasks that judge its units, and what makes the table of their frames."""
+
+    tasks: list[UnitTask]
+    table_of: Callable[[list[pl.DataFrame]], pl.DataFrame]
 
 
-def _ranked(scores: pl.DataFrame, group: Sequence[str], keys: Sequence[str], at_least: int) -> pl.DataFrame:
-    frames = [scores.head(0).select(*group).with_columns(rank_low=pl.lit(0, pl.Int64), rank_high=pl.lit(0, pl.Int64))]
-    eligible = scores.filter((pl.col("rows_count") >= at_least) & pl.col("error").is_finite() & (pl.col("freedom") > 1))
-    for part in eligible.partition_by(keys, maintain_order=True):
-        low, high = ranks(part["value"].to_numpy(), part["error"].to_numpy(), part["freedom"].to_numpy() - 1)
-        frames.append(part.select(*group, pl.Series("rank_low", low), pl.Series("rank_high", high)))
-    return pl.concat(frames)
-
-
-def rate_areas(
-    ready: Ready, thresholds: Thresholds, pool: Executor, by_month: bool = True, progress: Progress = silent
-) -> pl.DataFrame:
-    """Rate every area of every layer; return the `area_ratings` table."""
+def _area_plan(ready: Ready, thresholds: Thresholds, by_month: bool) -> Plan:
+    """Plan the rating of every area of every layer."""
     months = sorted({task.day[:7] for task in ready.tasks})
-    plans = []
-    for layer, areas in ready.layers.items():
-        if not ready.tasks:
-            continue
+    parts = []
+    for layer, areas in ready.layers.items() if ready.tasks else ():
         counts = np.sum([summary.area_counts[layer] for summary in ready.summaries], axis=0).tolist()
         for monthly in (False, True)[: 1 + (by_month and len(months) > 1)]:
-            scheme = Scheme(thresholds, "area", ())
-            periods, tasks = _unit_tasks(ready, area_column(layer), counts, scheme, monthly)
-            plans += [(layer, areas, periods, task) for task in tasks]
-    done = iter(range(1, len(plans) + 1))
-    judged = each(pool, judge_units, [plan[-1] for plan in plans], lambda: progress("areas", next(done), len(plans)))
+            periods, tasks = _unit_tasks(ready, area_column(layer), counts, Scheme(thresholds, "area", ()), monthly)
+            parts += [(layer, areas, periods, task) for task in tasks]
     operators = dict(enumerate([*ready.operators, ALL]))
-    alone = len(ready.operators) == 1  # then its rows are those of all operators together, too
-    frames = [
-        _named(frame, task, areas, periods, "area").with_columns(
-            pl.lit(layer).alias("layer"), pl.col("operator").replace_strict(operators, return_dtype=pl.String)
-        )
-        for frame, (layer, areas, periods, task) in zip(judged, plans, strict=True)
-        if not frame.is_empty()
-    ]
-    if not frames:
-        return pl.DataFrame(schema=results.schema("area_ratings"))
-    whole = pl.concat(frames)
-    if by_month and len(months) == 1:  # the month is the whole
-        whole = pl.concat((whole, whole.with_columns(pl.lit(months[0]).alias("period"))))
-    if alone:
-        whole = pl.concat((whole, whole.with_columns(pl.lit(ALL).alias("operator"))))
-    finished = _finish(whole, ("layer", "operator", "technology", "period"), thresholds, "area")
-    return _sorted("area_ratings", finished)
+
+    def table_of(judged: list[pl.DataFrame]) -> pl.DataFrame:
+        frames = [
+            _named(frame, task, areas, periods, "area").with_columns(
+                pl.lit(layer).alias("layer"), pl.col("operator").replace_strict(operators, return_dtype=pl.String)
+            )
+            for frame, (layer, areas, periods, task) in zip(judged, parts, strict=True)
+            if not frame.is_empty()
+        ]
+        if not frames:
+            return pl.DataFrame(schema=results.schema("area_ratings"))
+        whole = pl.concat(frames)
+        if by_month and len(months) == 1:  # the month is the whole
+            whole = pl.concat((whole, whole.with_columns(pl.lit(months[0]).alias("period"))))
+        if len(ready.operators) == 1:  # then its rows are those of all operators together, too
+            whole = pl.concat((whole, whole.with_columns(pl.lit(ALL).alias("operator"))))
+        return finish("area_ratings", whole, ("layer", "operator", "technology", "period"), thresholds, "area")
+
+    return Plan([part[-1] for part in parts], table_of)
 
 
 def _owner(station: str) -> str:
@@ -207,10 +182,8 @@ def _owner(station: str) -> str:
     return operator_of(plmn[:3], plmn[3:]) or ALL
 
 
-def rate_base_stations(
-    ready: Ready, thresholds: Thresholds, owners: dict[str, str], pool: Executor, progress: Progress = silent
-) -> pl.DataFrame:
-    """Rate every base station that was seen; `owners` names the operator of each; return `bts_ratings`."""
+def _station_plan(ready: Ready, thresholds: Thresholds, owners: dict[str, str]) -> Plan:
+    """Plan the rating of every base station that was seen; `owners` names the operator of each."""
     stations = list(ready.stations)
     # Rows of a station are not counted beforehand: they are taken as spread evenly over the hashes.
     kept = sum(n for summary in ready.summaries for scope, reason, n in summary.exclusions
@@ -218,29 +191,60 @@ def rate_base_stations(
     counts = [kept // max(len(stations), 1) + 1] * len(stations)
     scheme = Scheme(thresholds, "base_station", ())
     periods, tasks = _unit_tasks(ready, "station", counts, scheme, False) if stations else ([], [])
-    done = iter(range(1, len(tasks) + 1))
-    judged = each(pool, judge_units, tasks, lambda: progress("base stations", next(done), len(tasks)))
-    frames = [
-        _named(frame, task, stations, periods, "base_station")
-        for frame, task in zip(judged, tasks, strict=True)
-        if not frame.is_empty()
-    ]
-    if not frames:
-        return pl.DataFrame(schema=results.schema("bts_ratings"))
     names = owners | {station: _owner(station) for station in stations if station not in owners}
-    frame = pl.concat(frames).with_columns(
-        pl.col("base_station").replace_strict(names, return_dtype=pl.String).alias("operator")
-    )
-    finished = _finish(frame, ("operator", "technology", "period"), thresholds, "base_station")
-    return _sorted("bts_ratings", finished)
+
+    def table_of(judged: list[pl.DataFrame]) -> pl.DataFrame:
+        frames = [
+            _named(frame, task, stations, periods, "base_station")
+            for frame, task in zip(judged, tasks, strict=True)
+            if not frame.is_empty()
+        ]
+        if not frames:
+            return pl.DataFrame(schema=results.schema("bts_ratings"))
+        owner = pl.col("base_station").replace_strict(names, return_dtype=pl.String).alias("operator")
+        whole = pl.concat(frames).with_columns(owner)
+        return finish("bts_ratings", whole, ("operator", "technology", "period"), thresholds, "base_station")
+
+    return Plan(tasks, table_of)
 
 
-def _sorted(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Shape a table; NaN becomes null, and rows without samples stay for scores of mixes only."""
-    numbers = pl.col("value", "low", "high", "effective_count").fill_nan(None)
-    empty = (pl.col("samples_count") == 0) & (pl.col("technology") != ALL)
-    keys = [name for name in results.schema(table) if name not in ("value", "low", "high")][:7]
-    return results.shape(table, frame.filter(~empty).with_columns(numbers)).sort(keys)
+def rate(
+    ready: Ready, thresholds: Thresholds, owners: dict[str, str], pool: Executor, by_month: bool = True,
+    progress: Progress = silent,
+) -> dict[str, pl.DataFrame]:  # fmt: skip
+    """Rate every area of every layer and every base station that was seen.
+
+    Parameters
+    ----------
+    ready
+        Partials of every day.
+    thresholds
+        The country's.
+    owners
+        Operator of each base station of the registry.
+    pool
+        Where to judge.
+    by_month
+        Also rate areas in each month by itself.
+    progress
+        Told of each task.
+
+    Returns
+    -------
+    `bts_ratings` and `area_ratings`.
+    """
+    plans = {
+        "bts_ratings": _station_plan(ready, thresholds, owners),
+        "area_ratings": _area_plan(ready, thresholds, by_month),
+    }
+    # All tasks are handed out before the first table is finished here: nobody waits.
+    waiting = {name: submitted(pool, judge_units, plan.tasks) for name, plan in plans.items()}
+    total = sum(len(plan.tasks) for plan in plans.values())
+    done = iter(range(1, total + 1))
+    return {
+        name: plan.table_of(fetched(waiting[name], lambda: progress("areas and base stations", next(done), total)))
+        for name, plan in plans.items()
+    }
 
 
 def write(archive: Archive, tables: dict[str, pl.DataFrame]) -> list[Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from analysis.technology import MOBILE
@@ -65,3 +67,17 @@ def reason(scope: str) -> pl.Expr:
     return pl.coalesce(
         pl.when(rule.condition.fill_null(False)).then(pl.lit(rule.id)) for rule in RULES if scope in rule.scopes
     )
+
+
+def reasons(seen: pl.DataFrame) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return for each scope the number of the first rule that takes each record out, `len(RULES)` where it stays.
+
+    As `reason`, many times as fast: every condition is worked out once.
+    """
+    conditions = seen.select(rule.condition.fill_null(False).alias(rule.id) for rule in RULES)
+    found = {scope: np.full(len(seen), len(RULES), np.uint8) for scope in SCOPES}
+    for number, rule in reversed(list(enumerate(RULES))):
+        meets = conditions[rule.id].to_numpy()
+        for scope in rule.scopes:
+            found[scope][meets] = number
+    return found

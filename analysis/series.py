@@ -20,9 +20,11 @@ from analysis.executors import each
 from analysis.intervals import MINIMUM_COUNT, order_ranks, wilson
 from analysis.observations import read_day
 from analysis.partials import DayTask
-from analysis.quantisation import MISSING, SCALES, SHARES
+from analysis.partition import area_row
+from analysis.quantisation import BINS, MISSING, SCALES, SHARES
 from analysis.rate import Progress, Ready, silent
 from analysis.results import ALL
+from analysis.shelf import AREA_TESTS, columns
 from analysis.technology import MOBILE
 from measurement.columns import area_column
 
@@ -198,20 +200,18 @@ def _hours(rows: pl.DataFrame) -> pl.DataFrame:
 def histograms(ready: Ready) -> pl.DataFrame:
     """Return the `histograms` table: how each KPI's values spread in each area, all days together."""
     parts = []
-    for layer, areas in ready.layers.items():
+    kind = area_row(ready.layers)
+    for layer, areas in ready.layers.items() if ready.tasks else ():
         column = area_column(layer)
-        lazy = (
-            pl.scan_ipc([task.target / "area_rows.arrow" for task in ready.tasks], glob=False) if ready.tasks else None
-        )
-        if lazy is None:
-            continue
         for kpi in (k for k in KPIS if k not in SHARES):
-            edges = (pl.col(kpi) // (2048 // BINS_SHOWN)).alias("bin")
+            edges = (pl.col(kpi) // (BINS // BINS_SHOWN)).alias("bin")
             counted = (
-                lazy.filter((pl.col(kpi) != MISSING) & (pl.col(column) < len(areas)))
+                columns(
+                    [task.target / AREA_TESTS for task in ready.tasks], kind, (column, "operator", "technology", kpi)
+                )
+                .filter((pl.col(kpi) != MISSING) & (pl.col(column) < len(areas)))
                 .group_by(pl.col(column).alias("index"), "operator", "technology", edges)
                 .agg(pl.len().alias("n"))
-                .collect()
             )
             parts += [_histogram(counted, kpi, layer, areas, ready, *mix) for mix in product((False, True), repeat=2)]
     if not parts:
@@ -231,7 +231,7 @@ def _histogram(
 ) -> pl.DataFrame:
     keys = ["index", *["operator"] * by_operator, *["technology"] * by_technology]
     centres = SCALES[kpi].centres
-    step = 2048 // BINS_SHOWN
+    step = BINS // BINS_SHOWN
     frame = counted.group_by(*keys, "bin").agg(pl.col("n").sum())
     frame = frame.with_columns((pl.col("n") / pl.col("n").sum().over(keys)).alias("share"))
     low = frame["bin"].to_numpy().astype(np.int64) * step
@@ -248,6 +248,6 @@ def _histogram(
         pl.lit("all").alias("period"),
         pl.lit(kpi).alias("kpi"),
         pl.Series("bin_low", centres[low]),
-        pl.Series("bin_high", centres[np.minimum(low + step, 2047)]),
+        pl.Series("bin_high", centres[np.minimum(low + step, BINS - 1)]),
         "share",
     )

@@ -15,13 +15,14 @@ import polars as pl
 
 from analysis import rules, thresholds
 from analysis.grading import verdicts
+from analysis.groups import Rows
 from analysis.judge import Scheme, judge
 from analysis.observations import BASE_COLUMNS, observe
-from analysis.partition import KPI_IDS, NO_AREA, partial_of
+from analysis.partition import KPI_IDS, NO_AREA, coded, partial_of
 from analysis.quantisation import SCALES, SHARES
 from analysis.ranking import differing
 from analysis.scores import score
-from analysis.tally import Rows
+from analysis.tally import SPLITS
 from archive.frames import conform
 from benchmarks import Row
 from measurement.columns import area_column
@@ -66,7 +67,9 @@ def sample(city: City, design: Design) -> tuple[pl.DataFrame, list[str]]:
         for (day,), part in frame.with_columns(local).partition_by("civil", as_dict=True).items():
             number = (day - date(1970, 1, 1)).days
             seen = _observed(part, areas)
-            parts.append(partial_of(seen, {LAYER: areas}, number).area_rows)
+            whole = coded(seen, {LAYER: areas}, np.full(len(seen), number, np.uint16))
+            tests = partial_of(whole, {LAYER: areas}, 0, len(seen)).area_tests
+            parts.append(pl.DataFrame({name: tests[name] for name in tests.dtype.names or ()}))
     return pl.concat(parts), areas
 
 
@@ -87,6 +90,7 @@ def rated(rows: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
         operator.to_numpy(),
         rows["technology"].to_numpy().astype(np.int64),
         rows["device"].to_numpy(),
+        (rows["device"].to_numpy() & np.uint32(SPLITS - 1)).astype(np.uint8),
         *votes(rows),
         rows["day"].to_numpy(),
         rows["is_simulated"].to_numpy(),
@@ -246,7 +250,7 @@ def smooth(found: pl.DataFrame) -> pl.DataFrame:
 
 def report(found: pl.DataFrame) -> str:
     """Return the calibration table as Markdown."""
-    cities = found["seed"].n_unique()
+    seeds = sorted(found["seed"].unique().to_list())
     lines = ["| what | intervals | covered |", "|---|---:|---:|"]
     for statistic, count, share in coverage(smooth(found), ["statistic"]).iter_rows():
         if statistic in HEADLINES:
@@ -255,7 +259,7 @@ def report(found: pl.DataFrame) -> str:
     lines.append(f"| pairs ranked; the wrong way round | {ranked:,} | {wrong / max(ranked, 1) * 100:.2f} % |")
     spoken, decided, bad = wrong_verdicts(found)
     lines.append(f"| verdicts decided (of {spoken:,}); wrong | {decided:,} | {bad / max(decided, 1) * 100:.2f} % |")
-    return "\n".join([f"{cities} simulated cities, seeds {found['seed'].min()} to {found['seed'].max()}.", "", *lines])
+    return "\n".join([f"{len(seeds)} simulated cities, seeds {seeds[0]} to {seeds[-1]}.", "", *lines])
 
 
 def judge_cities(cities: int = 200, first: int = 1000, jobs: int = 2) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 
 from analysis import grid, series, station_series, stations, tables, thresholds
 from analysis import rate as rating
-from analysis.executors import executor
+from analysis.executors import executor, sensible_jobs
 from analysis.explain import explain
 from analysis.influx import Place, records_of
 from analysis.output import emit, out_option, progress
@@ -41,7 +41,9 @@ def _why(
 @click.option("--operator", default="*", show_default=True, help="Show this operator; * for all together.")
 @click.option("--technology", default="*", show_default=True, help="Show this class: 5g, 4g, 3g, 2g; * for all.")
 @click.option("--country", default=thresholds.DEFAULT_COUNTRY, show_default=True, help="Thresholds: country or file.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 512), help="Processes on this machine.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 512), help="Processes on this machine. [default: what the work is worth]"
+)
 @click.option("--cluster", help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")
 @click.option("--months/--no-months", default=True, show_default=True, help="Also rate each month by itself.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Also make hexagons, series, distributions.")
@@ -56,7 +58,7 @@ def _why(
 @out_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a row.")
 def command(
-    path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int,
+    path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int | None,
     cluster: str | None, months: bool, maps: bool, facts: bool, source: str, influx_url: str, influx_org: str,
     influx_bucket: str, influx_token_file: Path | None, why: str | None,
     out: Path | None, as_json: bool,
@@ -79,15 +81,12 @@ def command(
     with (
         Archive(path) as archive,
         records_of(source, place, archive, lambda count: progress("records read", count, count)) as records,
-        executor(jobs, cluster) as pool,
+        executor(jobs or sensible_jobs(records.count_after(0)), cluster) as pool,
     ):
         ready = rating.prepare(records, limits, pool, progress)
         owners = {station.id: station.operator for station in archive.base_stations()}
-        written = {
-            "area_ratings": rating.rate_areas(ready, limits, pool, months, progress),
-            "bts_ratings": rating.rate_base_stations(ready, limits, owners, pool, progress),
-            "exclusions": rating.exclusions(ready),
-        }
+        written = rating.rate(ready, limits, owners, pool, months, progress)
+        written["exclusions"] = rating.exclusions(ready)
         if facts:
             written["bts_facts"] = stations.read_facts(records, progress)
         if maps:

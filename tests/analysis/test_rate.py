@@ -21,9 +21,7 @@ def rated(archive: Archive, jobs: int = 1, months: bool = True) -> dict[str, pl.
     with executor(jobs) as pool:
         ready = rate.prepare(archive, LIMITS, pool)
         owners = {s.id: s.operator for s in archive.base_stations()}
-        return {
-            "area_ratings": rate.rate_areas(ready, LIMITS, pool, months),
-            "bts_ratings": rate.rate_base_stations(ready, LIMITS, owners, pool),
+        return rate.rate(ready, LIMITS, owners, pool, months) | {
             "exclusions": rate.exclusions(ready),
             "hexagons": grid.hexagons(ready, LIMITS, pool),
             "series": series.series(ready, pool),
