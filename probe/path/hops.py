@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,6 +23,8 @@ _INNER_IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
 _INNER_IPV6 = ("fc00::/7", "fe80::/10", "::1/128")
 _INNER = tuple(ipaddress.ip_network(block) for block in (*_INNER_IPV4, *_INNER_IPV6))
 """RFC 1918, 6598, 3927, 4193, 4291."""
+AsnOf = Callable[[str], int | None]
+"""Returns the number of the autonomous system that announces an address, None where it is not known."""
 
 
 class Segment(StrEnum):
@@ -100,9 +103,11 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network(f"{ip}/{16 if ip.version == 4 else 32}", strict=False))
 
 
-def segments(addresses: list[str | None]) -> list[Segment | None]:
-    """Assign hops to segments: the first that answers is the access; then what is private, or in the block of the
+def segments(addresses: list[str | None], asn_of: AsnOf = lambda address: None) -> list[Segment | None]:
+    """Assign hops to segments: the first that answers is the access; then what is private, or in the network of the
     first public hop, is the operator's; the rest lies beyond. A silent hop belongs where both neighbours do.
+
+    Networks are told apart by `asn_of`, and by blocks of addresses where it knows no number.
 
     Examples
     --------
@@ -110,7 +115,7 @@ def segments(addresses: list[str | None]) -> list[Segment | None]:
     ['access', 'operator', 'operator', 'operator', 'beyond']
     """
     found: list[Segment | None] = []
-    home: str | None = None
+    home: str | int | None = None
     now: Segment | None = None
     for address in addresses:
         if address is not None:
@@ -118,8 +123,9 @@ def segments(addresses: list[str | None]) -> list[Segment | None]:
                 now = Segment.ACCESS
             elif now is not Segment.BEYOND:
                 is_public = not is_operators(address)
-                home = home or (network_of(address) if is_public else None)
-                now = Segment.BEYOND if is_public and network_of(address) != home else Segment.OPERATOR
+                network = asn_of(address) or network_of(address)
+                home = home or (network if is_public else None)
+                now = Segment.BEYOND if is_public and network != home else Segment.OPERATOR
         found.append(now if address is not None else None)
     return [
         segment or (found[index - 1] if 0 < index < len(found) - 1 and found[index - 1] is found[index + 1] else None)
@@ -127,7 +133,7 @@ def segments(addresses: list[str | None]) -> list[Segment | None]:
     ]
 
 
-def figures(samples: list[HopSamples]) -> list[HopFigures]:
+def figures(samples: list[HopSamples], asn_of: AsnOf = lambda address: None) -> list[HopFigures]:
     """Reduce each hop's samples."""
     return [
         HopFigures(
@@ -143,7 +149,7 @@ def figures(samples: list[HopSamples]) -> list[HopFigures]:
             rtt_max_ms=max(hop.rtt_ms, default=None),
             is_destination=hop.is_destination,
         )
-        for hop, segment in zip(samples, segments([hop.address for hop in samples]), strict=True)
+        for hop, segment in zip(samples, segments([hop.address for hop in samples], asn_of), strict=True)
     ]
 
 

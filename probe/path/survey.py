@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from probe.path.hops import HopFigures, figures
+from probe.path.hops import AsnOf, HopFigures, figures
 from probe.path.link import Link, ProbeKind
 from probe.path.mtu import measure as measure_mtu
 from probe.path.trace import Trace, TracePlan
@@ -33,6 +33,7 @@ def survey(
     ip_version: int | None = None,
     pcap: str | None = None,
     with_mtu: bool = True,
+    asn_of: AsnOf = lambda address: None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
     """Trace the path to a host.
@@ -47,7 +48,7 @@ def survey(
         Where the capture cannot be written.
     """
     with Link(host, kind, port=port, pcap=pcap, ip_version=ip_version) as link:
-        found = Survey(link.address, figures(Trace(link, plan, progress).run()), None)
+        found = Survey(link.address, figures(Trace(link, plan, progress).run(), asn_of), None)
     if not with_mtu or not found.is_reached:
         return found
     with Link(found.address, ProbeKind.ICMP) as link:

@@ -1,9 +1,6 @@
-import doctest
-
 import pytest
 
 from measurement.record import Path
-from probe.path import hops as hops_module
 from probe.path import mtu
 from probe.path.hops import HopFigures, HopSamples, Segment, Trouble, as_record, figures, findings, segments
 
@@ -18,11 +15,6 @@ def judged(*samples: HopSamples) -> list[HopFigures]:
     return figures(list(samples))
 
 
-def test_doctests() -> None:
-    for module in (hops_module, mtu):
-        assert doctest.testmod(module).failed == 0
-
-
 def test_a_silent_hop_belongs_where_both_neighbours_do() -> None:
     assert segments(["10.0.0.1", "10.9.0.1", None, "10.9.0.2", None]) == [
         Segment.ACCESS,
@@ -31,6 +23,13 @@ def test_a_silent_hop_belongs_where_both_neighbours_do() -> None:
         Segment.OPERATOR,
         None,
     ]
+
+
+def test_networks_are_told_apart_by_their_numbers_where_they_are_known() -> None:
+    way = ["10.0.0.1", "203.113.1.1", "117.1.1.1", "8.8.8.8"]
+    assert segments(way)[2] is Segment.BEYOND
+    known = {"203.113.1.1": 7552, "117.1.1.1": 7552, "8.8.8.8": 15169}
+    assert segments(way, known.get) == [Segment.ACCESS, Segment.OPERATOR, Segment.OPERATOR, Segment.BEYOND]
 
 
 def test_a_router_that_answers_rarely_is_no_trouble() -> None:

@@ -58,10 +58,20 @@ def test_the_capture_holds_probes_and_answers(path: Chain, tmp_path: Path) -> No
 
 
 @pytest.mark.root
+def test_an_asn_table_tells_networks_apart(path: Chain, tmp_path: Path) -> None:
+    table = tmp_path / "asn.csv"
+    table.write_text("203.113.0.0,203.113.255.255,7552\n198.51.100.0,198.51.100.255,AS7552\n")
+    found = traced(path, "--no-mtu", "--asn-table", str(table))
+    assert [hop["segment"] for hop in found["hops"]] == ["access", "operator", "operator", "operator"]
+    assert found["segments_by"] == "asn"
+
+
+@pytest.mark.root
 def test_the_table_is_for_people(path: Chain) -> None:
     table = path.run(path.probe, PROGRAM, "path", path.host, "--probes", "3")
     assert "hop  address" in table
     assert "Largest packet: 1400 bytes" in table
+    assert "Segments are a guess by blocks of addresses" in table
     assert table.rstrip().endswith("No trouble found.")
 
 
