@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+
+import polars as pl
 
 from collector.certificate import expiry_s
+from collector.metrics import AREA
+from collector.series import Key
 from collector.service import Service
+from measurement.geography import Layer
 
 _SEGMENTS = "SELECT count(*), coalesce(sum(row_count), 0), coalesce(sum(byte_count), 0) FROM segments"
-_RATINGS = ("layer", "area", "operator", "technology")
 MOST_SERIES = 5_000
 WATCHED_RESULTS = ("area_ratings", "degraded", "holes")
 """Tables whose age tells whether the analysis still runs."""
@@ -34,13 +40,15 @@ def export(service: Service) -> None:
     _sinks(service)
     service.window.export(service.now())
     service.uptime.export()
-    for layer in service.layers:  # a name that changed comes with a restart
-        for area in layer.areas:
-            names = {"name": area.name, "name_en": area.name_en or area.name}
-            put("haidang_area_info", 1, layer=layer.key, area=area.key, **names)
+    service.metrics.replace_from("haidang_area_info", service.layers, lambda: _names(service.layers))
     _results(service)
-    _holes(service)
     _certificate(service)
+
+
+def page_of(service: Service) -> bytes:
+    """Return what Prometheus is given. Runs on a thread; reads only."""
+    export(service)
+    return service.metrics.page()
 
 
 def _probes(service: Service) -> None:
@@ -70,39 +78,54 @@ def _sinks(service: Service) -> None:
         service.metrics.count_to("haidang_sink_failures_total", failed, sink=name)
 
 
+def _names(layers: list[Layer]) -> dict[Key, float]:
+    return {(layer.key, a.key, a.name, a.name_en or a.name): 1.0 for layer in layers for a in layer.areas}
+
+
 def _results(service: Service) -> None:
     """Export what the analysis last wrote: the score of the newest period, and degradations."""
-    with service.metrics.renewed("haidang_area_rating_score", "haidang_area_degraded"):
-        ratings = service.result("area_ratings")
-        if ratings is not None:
-            scores = ratings.filter((ratings["statistic"] == "score") & ratings["value"].is_not_null())
-            # The whole time ("all") stands only where no month was rated.
-            newest = scores.sort(scores["period"] != "all", "period").unique(_RATINGS, keep="last")
-            for row in newest.head(MOST_SERIES).iter_rows(named=True):
-                labels = {name: str(row[name]) for name in _RATINGS}
-                service.metrics.put("haidang_area_rating_score", float(row["value"]), **labels)
-        degraded = service.result("degraded")
-        if degraded is not None:
-            for row in degraded.head(MOST_SERIES).iter_rows(named=True):
-                labels = {name: str(row[name]) for name in _RATINGS}
-                service.metrics.put("haidang_area_degraded", float(row["severity"]), **labels)
-    for name in WATCHED_RESULTS:
-        written = service.result_written_at(name)
+    for name, table, values in _TABLES:
+        frame = service.result(table)
+        service.metrics.replace_from(name, frame, partial(_of, frame, values))
+    for table in WATCHED_RESULTS:
+        written = service.result_written_at(table)
         if written is not None:
-            service.metrics.put("haidang_result_timestamp_seconds", written, result=name)
+            service.metrics.put("haidang_result_timestamp_seconds", written, result=table)
 
 
-def _holes(service: Service) -> None:
-    names = ("haidang_coverage_holes", "haidang_coverage_hole_area_square_metres")
-    for name in names:
-        service.metrics.clear(name)
-    holes = service.result("holes")
-    if holes is None:
-        return
-    for (operator, technology), own in holes.group_by("operator", "technology"):
-        labels = {"operator": str(operator), "technology": str(technology)}
-        service.metrics.put(names[0], own.height, **labels)
-        service.metrics.put(names[1], 1e6 * float(own["area_km2"].sum()), **labels)
+def _of(frame: pl.DataFrame | None, values: Callable[[pl.DataFrame], pl.DataFrame]) -> dict[Key, float]:
+    """Return the series of a result: its last column by all others; the last of equal keys stays."""
+    if frame is None:
+        return {}
+    return {tuple(map(str, key)): float(value) for *key, value in values(frame).head(MOST_SERIES).iter_rows()}
+
+
+def _scores(ratings: pl.DataFrame) -> pl.DataFrame:
+    scores = ratings.filter((ratings["statistic"] == "score") & ratings["value"].is_not_null())
+    # The whole time ("all") stands only where no month was rated.
+    newest = scores.sort(scores["period"] != "all", "period").unique(AREA, keep="last")
+    return newest.select(*AREA, "value")
+
+
+def _severities(degraded: pl.DataFrame) -> pl.DataFrame:
+    return degraded.select(*AREA, "severity")
+
+
+def _holes_count(holes: pl.DataFrame) -> pl.DataFrame:
+    return holes.group_by("operator", "technology").agg(pl.len())
+
+
+def _holes_area(holes: pl.DataFrame) -> pl.DataFrame:
+    return holes.group_by("operator", "technology").agg(1e6 * pl.col("area_km2").sum())
+
+
+_TABLES: tuple[tuple[str, str, Callable[[pl.DataFrame], pl.DataFrame]], ...] = (
+    ("haidang_area_rating_score", "area_ratings", _scores),
+    ("haidang_area_degraded", "degraded", _severities),
+    ("haidang_coverage_holes", "holes", _holes_count),
+    ("haidang_coverage_hole_area_square_metres", "holes", _holes_area),
+)
+"""Gauges of result tables: name, table, rows of labels and value."""
 
 
 def _certificate(service: Service) -> None:

@@ -10,13 +10,14 @@ Invariants, at every scrape taken while no request is under way:
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics
+
+from collector.series import Key, Series
+from collector.text import text_of
 
 
 class Type(StrEnum):
@@ -94,68 +95,50 @@ ACKNOWLEDGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 
 
 class Metrics:
-    """The metrics of one collector in a registry of its own."""
+    """The metrics of one collector, in a registry of their own."""
 
     def __init__(self) -> None:
         """Make every counter, gauge and histogram of the table."""
-        # A second series beside each counter, which nobody reads.
+        # A second series beside each histogram, which nobody reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
+        self._series: dict[str, Series] = {}
         self._histograms: dict[str, Histogram] = {}
-        self._fresh: dict[str, set[tuple[str, ...]]] = {}
-        self._known: dict[str, set[tuple[str, ...]]] = {}
-        self._renewing = threading.Lock()
+        self._sources: dict[str, object] = {}
+        self._in_order: list[Series | Histogram] = []
         for name, kind, text, labels, _ in METRICS:
-            if kind is Type.COUNTER:
-                self._counters[name] = Counter(name, text, labels, registry=self.registry)
-            elif kind is Type.GAUGE:
-                self._gauges[name] = Gauge(name, text, labels, registry=self.registry)
+            if kind is Type.HISTOGRAM:
+                made = Histogram(name, text, labels, registry=self.registry, buckets=ACKNOWLEDGE_BUCKETS)
+                self._in_order.append(self._histograms.setdefault(name, made))
             else:
-                self._histograms[name] = Histogram(
-                    name, text, labels, registry=self.registry, buckets=ACKNOWLEDGE_BUCKETS
-                )
+                series = self._series[name] = Series(name, kind.value, text, labels)
+                self.registry.register(series)
+                self._in_order.append(series)
 
     def count(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Raise a counter."""
-        counter = self._counters[name]
-        (counter.labels(**labels) if labels else counter).inc(amount)
+        series = self._series[name]
+        series.add(tuple(labels[label] for label in series.labels), amount)
 
     def count_to(self, name: str, total: float, /, **labels: str) -> None:
         """Raise a counter to a total that is kept elsewhere; it never falls."""
-        counter = self._counters[name]
-        child = counter.labels(**labels) if labels else counter
-        child.inc(max(0.0, total - child._value.get()))
+        series = self._series[name]
+        series.raise_to(tuple(labels[label] for label in series.labels), total)
 
     def put(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
-        if not labels:
-            self._gauges[name].set(value)
-            return
-        key = tuple(labels[label] for label in BY_NAME[name].labels)
-        if name in self._fresh:
-            self._fresh[name].add(key)
-        self._gauges[name].labels(*key).set(value)
+        series = self._series[name]
+        series.put(tuple(labels[label] for label in series.labels), value)
 
-    def clear(self, name: str) -> None:
-        """Forget every series of a labelled gauge."""
-        self._gauges[name].clear()
+    def replace(self, name: str, values: Mapping[Key, float]) -> None:
+        """Set every series of a gauge by its label values, and forget all others."""
+        self._series[name].replace(values)
 
-    @contextmanager
-    def renewed(self, *names: str) -> Iterator[None]:
-        """Forget the series of labelled gauges that are not put within; the others need not be made again.
-
-        Making a series costs thirty times what setting it costs. One thread at a time.
-        """
-        with self._renewing:
-            self._fresh = {name: set() for name in names}
-            yield
-            fresh, self._fresh = self._fresh, {}
-            for name in names:
-                for key in self._known.get(name, set()) - fresh[name]:
-                    self._gauges[name].remove(*key)
-                self._known[name] = fresh[name]
+    def replace_from(self, name: str, source: object, values: Callable[[], Mapping[Key, float]]) -> None:
+        """Do the same from a source; nothing where it is the very source of the last time."""
+        if self._sources.get(name) is not source:
+            self._sources[name] = source
+            self.replace(name, values())
 
     def observe(self, name: str, value: float) -> None:
         """Add a value to a histogram."""
@@ -163,4 +146,11 @@ class Metrics:
 
     def value(self, name: str, /, **labels: str) -> float:
         """Return what would be exported, 0 where the series does not exist."""
-        return self.registry.get_sample_value(name, labels or None) or 0.0
+        series = self._series.get(name)
+        if series is None:
+            return self.registry.get_sample_value(name, labels or None) or 0.0
+        return series.value(tuple(labels[label] for label in series.labels)) or 0.0
+
+    def page(self) -> bytes:
+        """Return every metric in Prometheus' text format."""
+        return text_of(self._in_order)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from collector.metrics import Metrics
+from collector.series import Key
 from collector.settled import Note
 
 MOST_LINES = 2_000
@@ -49,8 +50,7 @@ class Uptime:
     def export(self) -> None:
         """Set the gauges of the lines; a line that never had a good test has 0 for it."""
         with self._lock:
-            rows = [(line, at, self._good.get(line, 0.0)) for line, at in self._last.items()]
-        for (organisation, probe), last, good in rows:
-            labels = {"organisation": organisation, "probe_id": probe}
-            self._metrics.put("haidang_line_last_test_timestamp_seconds", last, **labels)
-            self._metrics.put("haidang_line_last_success_timestamp_seconds", good, **labels)
+            last: dict[Key, float] = dict(self._last.items())
+            good: dict[Key, float] = {line: self._good.get(line, 0.0) for line in self._last}
+        self._metrics.replace("haidang_line_last_test_timestamp_seconds", last)
+        self._metrics.replace("haidang_line_last_success_timestamp_seconds", good)

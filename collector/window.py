@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from statistics import fmean, median
+from operator import attrgetter
+from statistics import median
 
 from collector.metrics import Metrics
 from collector.settled import Note
@@ -25,14 +26,61 @@ _MEDIANS = (
     ("haidang_area_uplink_goodput_bits_per_second", "uplink_bps"),
     ("haidang_area_latency_seconds", "latency_s"),
 )
-GAUGES = (
-    *(name for name, _ in _MEDIANS),
+_GAUGES = (
     "haidang_area_loss_ratio",
     "haidang_area_failure_ratio",
     "haidang_area_samples",
     "haidang_area_probes",
     "haidang_area_last_sample_timestamp_seconds",
 )
+GAUGES = (*(name for name, _ in _MEDIANS), *_GAUGES)
+Figures = tuple[float | None, ...]
+
+
+_columns = attrgetter(*(field for _, field in _MEDIANS), "loss_ratio", "is_failed", "probe_id", "started_s")
+
+
+def _figures(samples: Collection[Note]) -> Figures:
+    """Return the value of each of `GAUGES`."""
+    *kpis, failed, probes, started = zip(*map(_columns, samples), strict=True)
+    *columns, losses = ([value for value in column if value is not None] for column in kpis)
+    return (
+        *(median(values) if values else None for values in columns),
+        sum(losses) / len(losses) if losses else None,
+        sum(failed) / len(failed),
+        len(samples),
+        len(set(probes)),
+        max(started),
+    )
+
+
+class _Cell:
+    """The samples of one series, and its figures until they change."""
+
+    __slots__ = ("_figures", "_oldest_s", "samples")
+
+    def __init__(self) -> None:
+        self.samples: deque[Note] = deque(maxlen=MOST_SAMPLES)
+        self._oldest_s = float("inf")
+        self._figures: Figures | None = None
+
+    def append(self, sample: Note) -> None:
+        self.samples.append(sample)
+        self._oldest_s = min(self._oldest_s, sample.started_s)
+        self._figures = None
+
+    def forget(self, since_s: float) -> None:
+        """Forget what began before."""
+        if self._oldest_s < since_s:
+            self.samples = deque((s for s in self.samples if s.started_s >= since_s), MOST_SAMPLES)
+            self._oldest_s = min((s.started_s for s in self.samples), default=float("inf"))
+            self._figures = None
+
+    def figures(self) -> Figures:
+        """Return the value of each of `GAUGES`, reckoned anew only where the samples changed."""
+        if self._figures is None:
+            self._figures = _figures(self.samples)
+        return self._figures
 
 
 class Window:
@@ -42,7 +90,7 @@ class Window:
         """Export to `metrics` for the areas of `layers`."""
         self._metrics = metrics
         self._layers = layers
-        self._series: dict[Series, deque[Note]] = {}
+        self._cells: dict[Series, _Cell] = {}
         self._dropped: set[Series] = set()
         self._lock = threading.Lock()
 
@@ -58,38 +106,24 @@ class Window:
                         self._append((layer, area, operator, technology), note)
 
     def _append(self, key: Series, sample: Note) -> None:
-        samples = self._series.get(key)
-        if samples is None:
-            if len(self._series) >= MOST_SERIES:
+        cell = self._cells.get(key)
+        if cell is None:
+            if len(self._cells) >= MOST_SERIES:
                 if len(self._dropped) < MOST_SERIES:
                     self._dropped.add(key)
                 return
-            samples = self._series[key] = deque(maxlen=MOST_SAMPLES)
-        samples.append(sample)
+            cell = self._cells[key] = _Cell()
+        cell.append(sample)
 
     def export(self, now: datetime) -> None:
         """Set every gauge from the samples of the span before `now`."""
-        since = (now - SPAN).timestamp()
+        since_s = (now - SPAN).timestamp()
         with self._lock:
-            held = {key: [s for s in samples if s.started_s >= since] for key, samples in self._series.items()}
-            self._series = {key: deque(fresh, MOST_SAMPLES) for key, fresh in held.items() if fresh}
+            for cell in self._cells.values():
+                cell.forget(since_s)
+            self._cells = {key: cell for key, cell in self._cells.items() if cell.samples}
+            figures = {key: cell.figures() for key, cell in self._cells.items()}
             dropped, self._dropped = len(self._dropped), set()
-        with self._metrics.renewed(*GAUGES):
-            for key, samples in held.items():
-                if samples:
-                    self._put(dict(zip(("layer", "area", "operator", "technology"), key, strict=True)), samples)
+        for number, name in enumerate(GAUGES):
+            self._metrics.replace(name, {k: value for k, f in figures.items() if (value := f[number]) is not None})
         self._metrics.put("haidang_area_series_dropped", dropped)
-
-    def _put(self, labels: dict[str, str], samples: list[Note]) -> None:
-        put = self._metrics.put
-        for name, field in _MEDIANS:
-            values = [v for v in (getattr(s, field) for s in samples) if v is not None]
-            if values:
-                put(name, median(values), **labels)
-        losses = [s.loss_ratio for s in samples if s.loss_ratio is not None]
-        if losses:
-            put("haidang_area_loss_ratio", fmean(losses), **labels)
-        put("haidang_area_failure_ratio", fmean(s.is_failed for s in samples), **labels)
-        put("haidang_area_samples", len(samples), **labels)
-        put("haidang_area_probes", len({s.probe_id for s in samples}), **labels)
-        put("haidang_area_last_sample_timestamp_seconds", max(s.started_s for s in samples), **labels)

@@ -11,11 +11,10 @@ from starlette.responses import Response
 
 from collector.bodies import answer
 from collector.callers import address_of
-from collector.exposition import export
+from collector.exposition import page_of
 from collector.replies import Problem
 from collector.routes import Route
 from collector.service import Service
-from collector.text import text_of
 from measurement.record import SCHEMA_VERSION
 
 
@@ -43,9 +42,8 @@ async def get_metrics(request: Request, service: Service) -> Response:
     wait = service.by_address.wait_s(address_of(request, service))
     if wait:
         raise Problem("too-many-requests", retry_after_s=wait)
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(service.queries, export, service)
-    return Response(text_of(service.metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+    page = await asyncio.get_running_loop().run_in_executor(service.queries, page_of, service)
+    return Response(page, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 ROUTES = (

@@ -3,7 +3,6 @@
 from prometheus_client import generate_latest
 
 from collector.metrics import Metrics
-from collector.text import text_of
 
 
 def test_is_what_prometheus_client_writes() -> None:
@@ -12,4 +11,11 @@ def test_is_what_prometheus_client_writes() -> None:
         metrics.put("haidang_coverage_holes", value, operator=f"v{value}", technology='quote " slash \\ line\nend')
     metrics.count("haidang_requests_total", route="/v1/records", status="202")
     metrics.observe("haidang_acknowledge_seconds", 0.003)
-    assert text_of(metrics.registry) == generate_latest(metrics.registry)
+    assert metrics.page() == generate_latest(metrics.registry)
+    metrics.put("haidang_coverage_holes", 7, operator="v1.0", technology='quote " slash \\ line\nend')
+    metrics.count("haidang_requests_total", route="/v1/records", status="202")
+    metrics.replace("haidang_area_degraded", {("districts", "1", "Ưu việt", "4g"): 2.0})
+    assert metrics.page() == generate_latest(metrics.registry)
+    metrics.replace("haidang_area_degraded", {})
+    assert metrics.page() == generate_latest(metrics.registry)
+    assert "Ưu việt" not in metrics.page().decode()
