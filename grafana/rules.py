@@ -109,11 +109,12 @@ _PEOPLE = {
 
 ALERTS: tuple[Alert, ...] = (
     # The network: worse than its own past (haidang-analysis degraded: baseline, CUSUM, confirmation, false discovery rate).
+    # Pages have no `for`: what the analysis tells is confirmed, and a wait here would only delay it.
     # Where exactly one district is degraded, it is the district that weighs on the whole, and its own alert speaks.
-    Alert("OperatorDegraded", Scope.AREA, Severity.CRITICAL, "haidang:operator:degraded >= 1 unless on (operator) count by (operator) (haidang:area:degraded >= 1) == 1", "<2m>", "<30m>",
+    Alert("OperatorDegraded", Scope.AREA, Severity.CRITICAL, "haidang:operator:degraded >= 1 unless on (operator) count by (operator) (haidang:area:degraded >= 1) == 1", "<0s>", "<30m>",
           "Operator degraded city-wide", "Nhà mạng suy giảm toàn thành phố",
           "{{ $labels.operator }} is worse than its own past in the whole city.", "{{ $labels.operator }} kém hơn chính mình trước đây trên toàn thành phố.", "city"),
-    Alert("AreaDegradedMajor", Scope.AREA, Severity.CRITICAL, "haidang:area:degraded >= 2", "<2m>", "<30m>",
+    Alert("AreaDegradedMajor", Scope.AREA, Severity.CRITICAL, "haidang:area:degraded >= 2", "<0s>", "<30m>",
           "Area degraded, major", "Khu vực suy giảm nghiêm trọng",
           f"{_AREA}: at least {MAJOR} % worse than its own past.", f"{_AREA}: kém ít nhất {MAJOR} % so với trước đây.", "area"),
     Alert("AreaDegraded", Scope.AREA, Severity.WARNING, "haidang:area:degraded == 1", "<2m>", "<30m>",

@@ -93,7 +93,7 @@ def heard() -> Iterator[Heard]:
 def _configuration(folder: Path, heard: Heard) -> Path:
     """Write the real configuration with our address and short waits."""
     text = CONFIGURATION.read_text("utf-8").replace("webhook:9095", f"{HOST}:{heard.port}")
-    for word in ("group_wait: 2m", "group_wait: 30s", "group_wait: 10s"):
+    for word in ("group_wait: 2m", "group_wait: 1m", "group_wait: 30s", "group_wait: 10s"):
         text = text.replace(word, "group_wait: 1s")
     path = folder / "alertmanager.yml"
     path.write_text(text.replace("templates/", f"{CONFIGURATION.parent}/templates/"), "utf-8")
