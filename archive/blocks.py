@@ -3,7 +3,8 @@
 Columns cost no more to write than JSON does, and a third as much to seal, since nothing is parsed twice. A block is
 MessagePack: `rows`, the scalar columns that are not wholly absent by their archive names, and for each column of lists
 (`radio`, `path_hops`, `flags`, the slices) how many items stand in each row and the items end to end: by field where
-they are structs, under "" where they are plain. An empty list is kept as an absent one.
+they are structs, under "" where they are plain. An empty list is kept as an absent one. How the values of one column
+are written is `archive.stored`'s.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import msgspec
 import polars as pl
 
 from archive.frames import DTYPES, leg_summaries, schema
-from measurement.columns import COLUMNS, Column, Kind
+from archive.stored import Part, Stored, series, store, values_of
+from measurement.columns import COLUMNS, Column, Kind, struct_fields
 from measurement.record import COLLECTOR_FIELDS, Hop, RadioSample, Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,7 +39,57 @@ class Block(msgspec.Struct, gc=False):
     nested: dict[str, dict[str, list[Any]]]
 
 
-_decoder = msgspec.msgpack.Decoder(Block)
+class StoredBlock(msgspec.Struct, gc=False):
+    """A block as it is written: each column as `archive.stored` has it."""
+
+    rows: int
+    columns: dict[str, Stored]
+    counts: dict[str, list[int]]
+    nested: dict[str, dict[str, Stored]]
+
+    def column(self, name: str) -> Part:
+        """Return a column of scalars."""
+        return Part(self.columns.get(name), self.rows)
+
+    def items(self, name: str, field: str) -> Part:
+        """Return a field of the items of a column of lists, end to end."""
+        return Part(self.nested.get(name, {}).get(field), sum(self.counts.get(name, ())))
+
+
+_decoder = msgspec.msgpack.Decoder(StoredBlock)
+_CODES = {Kind.REAL: "d", Kind.INTEGER: "q", Kind.INSTANT: "q", Kind.CELL: "q", Kind.INTEGERS: "q"}
+_NUMBERS = {column.name: _CODES[column.kind] for column in COLUMNS if column.kind in _CODES}
+_FIELD_NUMBERS = {
+    (name, field): {float: "d", int: "q"}.get(hint)
+    for name, kind in _STRUCTS.items()
+    for field, hint in struct_fields(kind).items()
+}
+
+
+def _code(name: str, field: str = "") -> str | None:
+    """Return the type of `array` that holds the numbers of a column, or of a field of its items."""
+    return _FIELD_NUMBERS[name, field] if field else _NUMBERS.get(name)
+
+
+def encode(block: Block) -> bytes:
+    """Return the bytes of a block."""
+    columns = {name: store(values, _code(name)) for name, values in block.columns.items()}
+    nested = {
+        name: {field: store(values, _code(name, field)) for field, values in inner.items()}
+        for name, inner in block.nested.items()
+    }
+    return _encoder.encode(StoredBlock(block.rows, columns, block.counts, nested))
+
+
+def decode(body: bytes) -> Block:
+    """Return a block with the values of each row."""
+    held = _decoder.decode(body)
+    columns = {name: values_of(held.column(name), _code(name)) for name in held.columns}
+    nested = {
+        name: {field: values_of(held.items(name, field), _code(name, field)) for field in inner}
+        for name, inner in held.nested.items()
+    }
+    return Block(held.rows, columns, held.counts, nested)
 
 
 class Gathered(NamedTuple):
@@ -109,7 +161,7 @@ def finish(block: Block, added: Mapping[str, list[Any]]) -> bytes:
                 _nest(name, values, block)
             else:
                 block.columns[name] = values
-    return _encoder.encode(block)
+    return encode(block)
 
 
 def _gather(node: _Node, objects: list[Any], rows: list[int] | None, block: Block) -> int:
@@ -185,8 +237,8 @@ def _nest(name: str, lists: list[list[Any] | None], block: Block) -> int:
 
 def without(body: bytes, dropped: frozenset[int]) -> bytes:
     """Return a block without some of its rows."""
-    block = _decoder.decode(body)
-    return _encoder.encode(only(block, [row for row in range(block.rows) if row not in dropped]))
+    block = decode(body)
+    return encode(only(block, [row for row in range(block.rows) if row not in dropped]))
 
 
 def only(block: Block, kept: list[int]) -> Block:
@@ -206,12 +258,12 @@ def frame(bodies: Iterable[bytes], layers: Sequence[str]) -> pl.DataFrame:
     blocks = [_decoder.decode(body) for body in bodies]
     total = sum(block.rows for block in blocks)
     wanted = schema(layers)
-    series = {
-        name: _nested_series(name, blocks, dtype) if name in _NESTED else _series(name, blocks, dtype, total)
+    columns = {
+        name: _nested_series(name, blocks, dtype) if name in _NESTED else _series(name, blocks, dtype)
         for name, dtype in wanted.items()
         if name in _NESTED or any(name in block.columns for block in blocks)
     }
-    held = pl.DataFrame({name: values for name, values in series.items() if values is not None}, height=total)
+    held = pl.DataFrame({name: values for name, values in columns.items() if values is not None}, height=total)
     flat = held.with_columns(
         pl.lit(None, dtype=dtype).alias(name) for name, dtype in wanted.items() if name not in held.columns
     )
@@ -219,35 +271,26 @@ def frame(bodies: Iterable[bytes], layers: Sequence[str]) -> pl.DataFrame:
     return leg_summaries(flat.drop(summarised)).select(list(wanted))
 
 
-def _series(name: str, blocks: list[Block], dtype: Any, total: int) -> pl.Series:
-    if len(blocks) == 1:
-        values = blocks[0].columns[name]
-    else:
-        values = []
-        for block in blocks:
-            values.extend(block.columns.get(name) or [None] * block.rows)
+def _series(name: str, blocks: list[StoredBlock], dtype: Any) -> pl.Series:
+    parts = [block.column(name) for block in blocks]
     if dtype == DTYPES[Kind.INSTANT]:
-        return pl.Series(name, values, dtype=pl.Int64).cast(dtype)
-    return pl.Series(name, values, dtype=dtype)
+        return series(name, parts, _code(name), pl.Int64).cast(dtype)
+    return series(name, parts, _code(name), dtype)
 
 
-def _nested_series(name: str, blocks: list[Block], dtype: Any) -> pl.Series | None:
+def _nested_series(name: str, blocks: list[StoredBlock], dtype: Any) -> pl.Series | None:
     if not any(name in block.nested for block in blocks):
         return None
     counts = [count for block in blocks for count in (block.counts.get(name) or [0] * block.rows)]
     fields = {"": dtype.inner} if name in _PLAIN else {field.name: field.dtype for field in dtype.inner.fields}
-    columns: dict[str, list[Any]] = {field: [] for field in fields}
-    for block in blocks:
-        inner = block.nested.get(name)
-        if inner is None:
-            continue
-        size = sum(block.counts[name])
-        for field, values in columns.items():
-            values.extend(inner.get(field) or [None] * size)
+    columns = [
+        series(field or name, [block.items(name, field) for block in blocks], _code(name, field), inner)
+        for field, inner in fields.items()
+    ]
     rows = pl.Series("row", range(len(counts)), dtype=pl.UInt32)
     owner = rows.to_frame().select(pl.col("row").repeat_by(pl.Series(counts, dtype=pl.UInt32)).explode().drop_nulls())
-    flat = pl.DataFrame(columns, schema=fields)
-    items = flat.rename({"": name}) if name in _PLAIN else flat.select(pl.struct(pl.all()).alias(name))
+    flat = pl.DataFrame(columns)
+    items = flat if name in _PLAIN else flat.select(pl.struct(pl.all()).alias(name))
     grouped = items.hstack(owner).group_by("row", maintain_order=True).agg(name)
     return rows.to_frame().join(grouped, on="row", how="left", maintain_order="left")[name]
 

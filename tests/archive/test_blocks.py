@@ -2,12 +2,13 @@
 
 import random
 
+import msgspec
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from archive.blocks import frame, pack, without
+from archive.blocks import frame, gather, pack, without
 from archive.frames import frame_from_bodies
 from measurement.codec import encode
 from measurement.record import Hop, Path, Record
@@ -22,8 +23,8 @@ def patchy(noise: random.Random) -> Record:
     return record(noise, path=noise.choice((None, Path(hops=hops), Path(mtu_bytes=1500))), **gone)
 
 
-@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 30))
+@settings(max_examples=30, deadline=None)
 def test_blocks_and_json_make_the_same_frame(seed: int, count: int, size: int) -> None:
     noise = random.Random(seed)
     found = [patchy(noise) for _ in range(count)]
@@ -31,15 +32,15 @@ def test_blocks_and_json_make_the_same_frame(seed: int, count: int, size: int) -
     assert_frame_equal(frame(bodies, ["x"]), frame_from_bodies([encode(r) for r in found], ["x"]))
 
 
-@given(st.integers(0, 2**32), st.sets(st.integers(0, 7)))
+@given(st.integers(0, 2**32), st.sampled_from([8, 40]), st.sets(st.integers(0, 39)))
 @settings(max_examples=40, deadline=None)
-def test_rows_can_be_left_out(seed: int, dropped: set[int]) -> None:
+def test_rows_can_be_left_out(seed: int, count: int, dropped: set[int]) -> None:
     noise = random.Random(seed)
-    found = [patchy(noise) for _ in range(8)]
-    added = {"areas_x": [str(i) for i in range(8)], "flags": [["a"] if i % 2 else None for i in range(8)]}
+    found = [patchy(noise) for _ in range(count)]
+    added = {"areas_x": [str(i) for i in range(count)], "flags": [["a"] if i % 2 else None for i in range(count)]}
     whole = frame([pack(found, added)], ["x"])
     kept = frame([without(pack(found, added), frozenset(dropped))], ["x"])
-    assert_frame_equal(kept, whole.filter(~pl.int_range(8).is_in(list(dropped))))
+    assert_frame_equal(kept, whole.filter(~pl.int_range(count).is_in(list(dropped))))
     assert whole["flags"].to_list() == added["flags"]
 
 
@@ -52,3 +53,11 @@ def test_a_layer_that_is_gone_is_left_out_and_a_new_one_is_null() -> None:
 
 def test_no_blocks_no_rows() -> None:
     assert frame([], ["x"]).height == 0
+
+
+def test_blocks_of_before_that_hold_every_value_are_read() -> None:
+    noise = random.Random(4)
+    found = [patchy(noise) for _ in range(30)]
+    plain = msgspec.msgpack.encode(gather(found).block)
+    assert len(plain) > len(pack(found, {}))
+    assert_frame_equal(frame([plain, pack(found, {})], ["x"]), frame([pack(found, {})] * 2, ["x"]))
