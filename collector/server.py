@@ -83,6 +83,8 @@ def run(options: Options) -> None:
         raise ConfigError("Invalid TLS settings. --tls-certificate and --tls-key go together.")
     listener = _listen(options.host, options.port)
     service = _service(options)
+    # One thread of polars in each helper: they share the cores with those who wait for an answer.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     helper = context.Process(
         target=keeper.run,
@@ -108,6 +110,8 @@ def run(options: Options) -> None:
     # Records are made and dropped by the hundred thousand; what is here now stays for ever.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    # The journal's thread gives up the interpreter at each statement and must not wait 5 ms to have it again.
+    sys.setswitchinterval(0.0005)
     config = uvicorn.Config(
         build(service),
         log_level="info" if options.is_verbose else "warning",
