@@ -20,6 +20,7 @@ BLOCK = "block"
 MOST_BYTES = 64_000
 """InfluxDB promises strings of 64 KB."""
 ROWS = 250
+APART_NS = 1_000_000
 LEFT_OUT = (
     "radio",
     "path_hops",
@@ -43,9 +44,10 @@ def _lines(frame: pl.DataFrame) -> list[bytes]:
         half = frame.height // 2
         return _lines(frame.slice(0, half)) + _lines(frame.slice(half))
     first = int(frame.head(1).select(point_time_ns()).item())
-    # The same records make the same point, others another: the last digits tell blocks with one beginning apart.
-    mark = zlib.crc32("".join(frame["record_id"]).encode()) % 1000
-    return [b'%s data="%s",row_count=%di %d' % (BLOCK.encode(), data, frame.height, first // 1000 * 1000 + mark)]
+    # The same records make the same point, others another: six digits tell blocks of one millisecond apart.
+    mark = zlib.crc32("".join(frame["record_id"]).encode()) % APART_NS
+    at = first // APART_NS * APART_NS + mark
+    return [b'%s data="%s",row_count=%di %d' % (BLOCK.encode(), data, frame.height, at)]
 
 
 def encode(frame: pl.DataFrame) -> bytes:
