@@ -1,7 +1,8 @@
 """Reading records from InfluxDB: the blocks the collector's sink has written, streamed into an archive to judge.
 
-The blocks hold archive columns (Arrow IPC, zstd, base64), so a record is never an object on the way: a block is decoded
-as a whole. A block may hold records that another holds too; each `record_id` is kept once.
+The blocks hold archive columns (`archive.parcels` as base64), so a record is never an object on the way: many blocks
+are opened together, and only the columns that are asked for. A block may hold records that another holds too; each
+`record_id` is kept once.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -20,6 +22,7 @@ from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from archive import parcels
 from archive.frames import schema
 from archive.store import Archive
 from measurement.errors import ConfigError, StorageError
@@ -31,6 +34,8 @@ from(bucket: "{bucket}")
   |> keep(columns: ["_time", "_value"])
 """
 ROWS_A_SEGMENT = 500_000
+BLOCKS_AT_ONCE = 64
+"""Some 10,000 records."""
 TOKEN_VARIABLE = "INFLUXDB_TOKEN"
 
 
@@ -61,8 +66,10 @@ class Place(NamedTuple):
         return token
 
 
-def blocks(place: Place, start: str = "-20y", stop: str = "1y") -> Iterator[pl.DataFrame]:
-    """Yield the records of each block in archive columns; a record may come twice.
+def blocks(
+    place: Place, start: str = "-20y", stop: str = "1y", names: Sequence[str] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Yield records in archive columns (the named ones, else all that hold anything); a record may come twice.
 
     Raises
     ------
@@ -74,16 +81,13 @@ def blocks(place: Place, start: str = "-20y", stop: str = "1y") -> Iterator[pl.D
             answer = client.query_api().query_raw(FLUX.format(bucket=place.bucket, start=start, stop=stop))
             # Else the end of the stream closes it under the reader that still has lines of it.
             answer.auto_close = False
-            yield from (decode(value) for value in _values(io.BufferedReader(answer, 1 << 20)))
+            values = _values(io.BufferedReader(answer, 1 << 20))
+            while some := [base64.b64decode(value) for value in islice(values, BLOCKS_AT_ONCE)]:
+                yield parcels.open_all(some, names)
         except ApiException as error:
             raise StorageError(f"InfluxDB answers {error.status}: {str(error.reason)[:200]}") from None
         except (HTTPError, OSError) as error:
             raise StorageError(f"InfluxDB at {place.url} is not reached: {type(error).__name__}") from None
-
-
-def decode(value: bytes) -> pl.DataFrame:
-    """Return the frame of a block's `data`."""
-    return pl.read_ipc(io.BytesIO(base64.b64decode(value)))
 
 
 def _values(lines: Iterator[bytes]) -> Iterator[bytes]:

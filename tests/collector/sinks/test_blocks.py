@@ -1,10 +1,13 @@
 """Blocks in a real InfluxDB and back into an archive that can be judged."""
 
+import base64
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from analysis import influx as reading
+from archive import parcels
 from archive.store import Archive
 from collector.sinks import blocks
 from measurement.errors import ConfigError, StorageError
@@ -36,7 +39,9 @@ def test_a_block_keeps_within_what_influxdb_promises():
     assert len(lines) > 1 or len(lines[0]) < 64_100
     values = [line.split(b'"')[1] for line in lines]
     assert all(len(value) <= blocks.MOST_BYTES for value in values)
-    assert_frame_equal(pl.concat(map(reading.decode, values)), wide.drop(blocks.LEFT_OUT))
+    opened = parcels.open_all([base64.b64decode(value) for value in values])
+    kept = wide.drop(blocks.LEFT_OUT)
+    assert_frame_equal(opened, kept.select(name for name in kept.columns if kept[name].null_count() < 250))
 
 
 def test_the_same_records_make_the_same_point():
