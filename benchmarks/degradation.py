@@ -91,12 +91,12 @@ def delays(trials: int = 5, rate: float = 60.0) -> Row:
     found: list[float] = []
     sizes: list[float] = []
     rates: list[float] = []
-    for trial, (seed, district) in enumerate(_districts(trials)):
+    for trial, (seed, district) in enumerate(districts(trials)):
         since = datetime(2026, 5, 26, 2 + trial, tzinfo=UTC)
         fall = Degradation(district, "Viettel", 0.7, since)
         city = City(seed, communes=8, scale=Scale(200, 2500, 30), degradations=[fall])
         with state_of(city, 28 * 11_000, 28) as (state, keys):
-            own = _thinned(state, district, since, rate)
+            own = thinned(state, district, since, rate)
             events = watch(own, keys, since, since + timedelta(hours=6), timedelta(minutes=15), ["districts-2024"])
             mine = [e for e in events if e.stream.area == district and e.stream.operator == "Viettel"]
             inside = own.filter(_inside(district) & pl.col("started_at").is_between(since, since + timedelta(hours=4)))
@@ -116,7 +116,7 @@ def delays(trials: int = 5, rate: float = 60.0) -> Row:
     )  # fmt: skip
 
 
-def _districts(count: int) -> Iterator[tuple[int, str]]:
+def districts(count: int) -> Iterator[tuple[int, str]]:
     """Yield seeds of small cities, and the district of each with the most tests; a city may lie outside any."""
     seed = 100
     while count:
@@ -132,7 +132,7 @@ def _inside(district: str) -> pl.Expr:
     return (pl.col("areas_districts_2024") == district) & (pl.col("operator") == "Viettel")
 
 
-def _thinned(state: pl.DataFrame, district: str, since: datetime, rate: float) -> pl.DataFrame:
+def thinned(state: pl.DataFrame, district: str, since: datetime, rate: float) -> pl.DataFrame:
     """Keep so many of all tests that the operator makes `rate` an hour in the district."""
     inside = state.filter(_inside(district) & pl.col("started_at").is_between(since, since + timedelta(hours=4)))
     share = min(1.0, rate / max(inside.height / 4, 1e-9))

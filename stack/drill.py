@@ -27,7 +27,7 @@ from stack.run import Stack, own
 AREA, OPERATOR, LEFT = "316", "Viettel", 0.6
 COMMUNES = ("11755", "11761", "11824", "11836")
 """Of two districts; enough tests an hour in a city that is quick to make."""
-RECORDS, DAYS, SEED = 100_000, 18, 7
+RECORDS, DAYS, SEED = 140_000, 18, 7
 """Two weeks and two days are what the analysis must have learnt; 60 tests an hour and district."""
 HOURS = 10
 BEGIN = datetime(2026, 6, 11, 9, tzinfo=LOCAL)

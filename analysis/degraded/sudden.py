@@ -1,12 +1,12 @@
-"""Sudden falls of the rates: Page's test over single tests, for what cannot wait for thirty of them.
+"""Sudden falls: Page's test over single tests, for what cannot wait for thirty of them.
 
-A test's downlink and uplink are one score, standardised by how tests of the last days really scattered. The sum of log
-likelihood ratios for a fall of `FALL` against none rises by about two a test where rates fell by 40 %.
+A test's KPIs are one log likelihood ratio, of a fall of them all against none, by how tests of the last days really
+scattered and agreed. Its sum rises by one and a half a test where rates fell by 40 %, by three where latency rose too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,17 +18,20 @@ from analysis.degraded.streams import column_of
 
 Floats = npt.NDArray[np.float64]
 
-RATES = ("downlink", "uplink")
+SOUGHT = {"downlink": 0.35, "uplink": 0.35, "latency": 0.15}
+"""Falls that the sums are tuned to: a fall of the rates of 40 % is surely found, one of 20 % late."""
+WAYS = (("downlink", "uplink"), ("downlink", "uplink", "latency"))
+"""Rates alone, and rates with the latency that often comes with it."""
 SPAN = timedelta(hours=3)
 """A fall that was not sudden is left to the hours of `cusum`."""
-FALL = 0.35
-"""What the sum is tuned to: between the 20 % that is told and falls that nobody misses."""
-LIMIT = 14.0
-"""Height of the sum from which a fall is told; docs/degradation.md has the table of run lengths."""
+A_MONTH = 0.5
+"""False alarms a month, over everything that is watched, that the limit is for."""
+RUN = 5.0
+"""Healthy tests between two false alarms over e^limit: docs/degradation.md has the table of run lengths."""
 TESTS, DEVICES = 6, 5
 """Fewest since the fall began."""
 _HELD = 3.0
-_REFERENCE = timedelta(days=2)
+REFERENCE = timedelta(days=2)
 _FEWEST = 200
 """Tests of the reference below which nothing is known of their scatter."""
 KEYS = ("area", "operator", "technology")
@@ -50,31 +53,41 @@ def _spread(values: Floats) -> float:
     return max(float(high - low) / 3.29, 1.0)
 
 
+def limit(tests_a_month: float) -> float:
+    """Return the height from which a fall is told: the more tests are watched, the more a fall must show.
+
+    Examples
+    --------
+    >>> round(limit(300_000), 1), round(limit(3_000_000), 1)
+    (11.7, 14.0)
+    """
+    return float(np.log(max(tests_a_month, 1e5) / (RUN * A_MONTH)))
+
+
 def _standard(frame: pl.DataFrame, kpi: str) -> pl.DataFrame:
-    """Return each test's score of one KPI, and the score that a fall of `FALL` takes from it."""
+    """Return each test's score of one KPI, and the score that the fall sought takes from it."""
     z = np.clip(frame["residual"].to_numpy() / frame["deviation"].to_numpy(), -_HELD, _HELD)
     spread = _spread(z)
+    sought = -float(np.log(1 - SOUGHT[kpi]))
     return frame.select(
-        "test",
-        pl.Series(f"z_{kpi}", z / spread),
-        (-float(np.log(1 - FALL)) / (pl.col("deviation") * spread)).alias(f"gap_{kpi}"),
+        "test", pl.Series(f"z_{kpi}", z / spread), (sought / (pl.col("deviation") * spread)).alias(f"gap_{kpi}")
     )
 
 
-def scores(judged: Mapping[str, pl.DataFrame], now: datetime) -> pl.DataFrame | None:
-    """Return the tests of the last days with `score`, standard normal where nothing fell, and `gap`, the fall sought.
+def standards(judged: Mapping[str, pl.DataFrame], now: datetime, span: timedelta = REFERENCE) -> pl.DataFrame | None:
+    """Return the tests of the last days with each KPI's score and the score that is sought; None below 200 tests.
 
     Parameters
     ----------
     judged
-        Judged tests (`residuals.judge`) of each of `RATES`.
+        Judged tests (`residuals.judge`) by KPI.
     now
         Tests after it are not seen.
+    span
+        How far back.
     """
     recent = {
-        kpi: judged[kpi].filter(pl.col("started_at").is_between(now - _REFERENCE, now))
-        for kpi in RATES
-        if kpi in judged
+        kpi: judged[kpi].filter(pl.col("started_at").is_between(now - span, now)) for kpi in SOUGHT if kpi in judged
     }
     recent = {kpi: frame for kpi, frame in recent.items() if frame.height >= _FEWEST}
     if not recent:
@@ -82,19 +95,45 @@ def scores(judged: Mapping[str, pl.DataFrame], now: datetime) -> pl.DataFrame | 
     tests = pl.concat([frame.drop("residual", "deviation") for frame in recent.values()]).unique("test")
     for kpi, frame in recent.items():
         tests = tests.join(_standard(frame, kpi), on="test", how="left")
-    z = [pl.col(f"z_{kpi}") for kpi in recent]
-    both = tests.select(z).drop_nulls().to_numpy()
-    # What the two rates of a test share is not evidence twice.
-    shared = max(float(np.corrcoef(both.T)[0, 1]), 0.0) if len(z) == 2 and len(both) >= _FEWEST else 1.0
-    count = pl.sum_horizontal(part.is_not_null().cast(pl.Float64) for part in z)
-    width = (count + count * (count - 1) * shared).sqrt()
-    gaps = [pl.col(f"gap_{kpi}") for kpi in recent]
-    return tests.with_columns(
-        (pl.sum_horizontal(z) / width).alias("score"), (pl.sum_horizontal(gaps) / width).alias("gap")
-    )
+    return tests
 
 
-def _scatter(tests: pl.DataFrame) -> float:
+def _agreement(z: Floats) -> Floats:
+    """Return the correlations of the KPIs of a test, none below 0: what they share is not evidence twice."""
+    whole = z[~np.isnan(z).any(axis=1)]
+    if z.shape[1] == 1:
+        return np.ones((1, 1))
+    if len(whole) < _FEWEST:
+        return np.full((z.shape[1], z.shape[1]), 0.5) + 0.5 * np.eye(z.shape[1])
+    return np.asarray(np.clip(np.corrcoef(whole.T), 0.0, 0.95) + 0.0)
+
+
+def scores(tests: pl.DataFrame, way: Sequence[str]) -> pl.DataFrame:
+    """Return the tests with `score`, standard normal where nothing fell, and `gap`, what the fall sought takes from it.
+
+    Parameters
+    ----------
+    tests
+        Result of `standards`.
+    way
+        KPIs that are looked at together.
+    """
+    kpis = [kpi for kpi in way if f"z_{kpi}" in tests.columns]
+    z = tests.select(f"z_{kpi}" for kpi in kpis).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    gap = tests.select(f"gap_{kpi}" for kpi in kpis).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    agreement = _agreement(z)
+    score, sought = np.zeros(len(z)), np.zeros(len(z))
+    seen = ~np.isnan(z)
+    for pattern in np.unique(seen, axis=0):
+        rows = (seen == pattern).all(axis=1)
+        if pattern.any():
+            weight = gap[rows][:, pattern] @ np.linalg.inv(agreement[np.ix_(pattern, pattern)])
+            sought[rows] = np.sqrt((weight * gap[rows][:, pattern]).sum(axis=1))
+            score[rows] = (weight * z[rows][:, pattern]).sum(axis=1) / sought[rows]
+    return tests.with_columns(pl.Series("score", score), pl.Series("gap", sought)).filter(pl.col("gap") > 0)
+
+
+def scatter(tests: pl.DataFrame) -> float:
     """Return by how much hours of a stream scatter more than their tests would alone."""
     hours = (
         tests.group_by(*KEYS, pl.col("started_at").dt.truncate("1h"))
@@ -107,18 +146,29 @@ def _scatter(tests: pl.DataFrame) -> float:
     return max(float(middle) / 0.6745, 1.0) if isinstance(middle, float) and len(hours) >= 50 else 1.0
 
 
-def ratios(tests: pl.DataFrame, scatter: float) -> pl.DataFrame:
+def ratios(tests: pl.DataFrame, wider: float, block: pl.Expr | None = None) -> pl.DataFrame:
     """Return the tests of each stream in order of time with the log likelihood ratio of a fall.
 
     The k-th test of a device counts one over the root of k: ten tests of one phone are not ten witnesses.
+
+    Parameters
+    ----------
+    tests
+        Result of `scores` with the column `area`.
+    wider
+        By how much hours scatter more than their tests would (`scatter`).
+    block
+        Of what a device's tests are numbered anew; all of them are one block without it.
     """
     order = tests.sort(*KEYS, "started_at")
-    score, gap = pl.col("score") / scatter, pl.col("gap") / scatter
-    nth = pl.int_range(1, pl.len() + 1).over(*KEYS, "probe_id").cast(pl.Float64)
+    score, gap = pl.col("score") / wider, pl.col("gap") / wider
+    nth = pl.int_range(1, pl.len() + 1).over(*KEYS, "probe_id", *([] if block is None else [block])).cast(pl.Float64)
     return order.with_columns(((-gap * score - gap**2 / 2) / nth.sqrt()).alias("ratio"))
 
 
-def falls(tests: pl.DataFrame, layer: str, now: datetime, ended: Mapping[tuple[str, ...], datetime]) -> list[Sudden]:
+def falls(
+    tests: pl.DataFrame, layer: str, now: datetime, height: float, ended: Mapping[tuple[str, str, str], datetime]
+) -> list[Sudden]:
     """Return the streams of a layer that fell suddenly.
 
     Parameters
@@ -129,6 +179,8 @@ def falls(tests: pl.DataFrame, layer: str, now: datetime, ended: Mapping[tuple[s
         Key of a layer of areas, `base_stations` or `operators`.
     now
         Time of the look.
+    height
+        Height of the sum from which a fall is told (`limit`).
     ended
         When the last event of a stream (area, operator, technology) ended: what was before is over.
     """
@@ -141,7 +193,7 @@ def falls(tests: pl.DataFrame, layer: str, now: datetime, ended: Mapping[tuple[s
             recent = recent.filter(~(same & (pl.col("started_at") < at)))
     if recent.is_empty():
         return []
-    summed = ratios(recent, _scatter(named)).with_columns(pl.col("ratio").cum_sum().over(*KEYS).alias("sum"))
+    summed = ratios(recent, scatter(named)).with_columns(pl.col("ratio").cum_sum().over(*KEYS).alias("sum"))
     lowest = pl.min_horizontal(pl.lit(0.0), pl.col("sum").min()).over(*KEYS)
     place = pl.int_range(pl.len())
     # What comes after the sum stood lowest; everything where it never fell below its start.
@@ -159,11 +211,11 @@ def falls(tests: pl.DataFrame, layer: str, now: datetime, ended: Mapping[tuple[s
             pl.col("device").max(),
         )
         .filter(
-            (pl.col("height") > LIMIT)
+            (pl.col("height") > height)
             & (pl.col("tests") >= TESTS)
             & (pl.col("devices") >= DEVICES)
             # It stands without its loudest device.
-            & (pl.col("height") - pl.col("device") > LIMIT / 2)
+            & (pl.col("height") - pl.col("device") > height / 2)
         )
     )
     return [Sudden(*row) for row in found.select(*KEYS, "since", "height").iter_rows()]
