@@ -7,8 +7,10 @@ import time
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from archive.blocks import gather
 from archive.store import Archive
 from collector.access import Access
 from tests.archive.sample import records
@@ -70,6 +72,50 @@ def test_tokens_are_made_listed_and_revoked_from_the_shell(tmp_path: Path) -> No
     assert command("token", "revoke", "dashboard", "--archive", folder).returncode == 0
     again = command("token", "revoke", "dashboard", "--archive", folder)
     assert (again.returncode, len(again.stderr.strip().splitlines())) == (2, 1)
+
+
+def test_tokens_change_while_the_collector_runs(tmp_path: Path) -> None:
+    folder = str(tmp_path / "a")
+    found = records(3)
+    with Running(tmp_path / "a") as running:
+
+        def answered(token: str, status: int) -> bool:
+            """Wait for an answer; seldom, since attempts that fail are limited."""
+            deadline = time.monotonic() + 20
+            while (reply := running.post(found, token).status) != status and time.monotonic() < deadline:
+                time.sleep(0.5)
+            return reply == status
+
+        old = command("token", "add", "probe-1", "--archive", folder).stdout.strip()
+        assert answered(old, 202)
+        code = command("token", "code", "probe-1", "--archive", folder).stdout.strip()
+        headers = {"Content-Type": "application/json"}
+        enrolled = running.call("POST", "/v1/enrol", body=msgspec.json.encode({"code": code}), headers=headers)
+        assert answered(enrolled.json["token"], 202)
+        assert answered(old, 401)
+        assert command("token", "revoke", "probe-1", "--archive", folder).returncode == 0
+        assert answered(enrolled.json["token"], 401)
+
+
+def test_an_archive_of_the_version_before_is_served_and_nothing_is_taken_twice(tmp_path: Path) -> None:
+    found = records(40, probe_id="probe-1")
+    before = Running(tmp_path / "a", "--seal-every", "3600")
+    token = before.token("probe-1")
+    with before:
+        assert before.post(found, token).status == 202
+    with Archive(tmp_path / "a") as archive, archive.transaction() as connection:  # as it was: no table, plain blocks
+        connection.executemany(
+            "INSERT INTO ids VALUES (?, 40)", [(bytes.fromhex(r.record_id.replace("-", "")),) for r in found]
+        )
+        connection.execute("DROP TABLE fresh_ids")
+        connection.execute("UPDATE hot SET body = ?", (msgspec.msgpack.encode(gather(found).block),))
+    with Running(tmp_path / "a", "--seal-every", "0.2") as after:
+        reply = after.post([*found, *records(1, seed=9)], token)
+        assert (len(reply.json["accepted"]), reply.json["duplicate_count"]) == (41, 40)
+        deadline = time.monotonic() + 30
+        while after.metrics()["haidang_archive_records"] < 41 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert len(after.stored()) == 41
 
 
 def test_tls_is_served(tmp_path: Path) -> None:

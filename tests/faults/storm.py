@@ -93,11 +93,15 @@ class Storm:
             Path(f"{self._log(number)}.stop").touch()
         for probe in self.probes:
             probe.wait(CALM_S)
+        self.drain()
+        self.collector.stop()
+        return self._count()
+
+    def drain(self) -> None:
+        """Wait until InfluxDB has all that the archive holds."""
         deadline = time.monotonic() + CALM_S
         while self._waiting() and time.monotonic() < deadline:
             time.sleep(0.2)
-        self.collector.stop()
-        return self._count()
 
     def _waiting(self) -> int:
         with Archive(self.collector.folder) as archive:
@@ -106,7 +110,7 @@ class Storm:
 
     def _count(self) -> Books:
         kept = {i for n in range(PROBES) for i in self._log(n).read_text().split()}
-        stored, points = self.collector.stored(), self._points()
+        stored, points = self.collector.stored(), self.points()
         return Books(
             dict(self.kills),
             len(kept),
@@ -118,7 +122,8 @@ class Storm:
             len(points) - len(set(points)),
         )
 
-    def _points(self) -> list[str]:
+    def points(self) -> list[str]:
+        """Return the record ids in InfluxDB."""
         rows = self.influx.query(
             'from(bucket: "storm") |> range(start: -10y, stop: 10y) |> filter(fn: (r) => r._measurement == "test" and '
             'r._field == "record_id") |> group() |> keep(columns: ["_value"])'

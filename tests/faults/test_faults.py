@@ -12,7 +12,7 @@ import pytest
 
 from archive.layout import CATALOGUE
 from measurement.identity import uuid7
-from tests.archive.sample import record
+from tests.archive.sample import record, records
 from tests.collector.running import Running
 from tests.faults import storm
 from tests.servers.found import found
@@ -29,6 +29,35 @@ def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path):
     assert books.kept > 100
     assert sum(books.kills.values()) == 15
     assert (books.lost, books.doubled, books.lost_in_influxdb, books.doubled_in_influxdb) == (0, 0, 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_influxdb_that_is_down_for_an_hour_of_traffic_is_given_all_of_it(tmp_path, own_influxd):
+    """250 probes at a test every 75 s are 12,000 records an hour, sent here as fast as they are taken."""
+    blown = storm.Storm(tmp_path, own_influxd, seed=5)
+    token = blown.collector.token("probe-1")
+    try:
+        blown.collector.start()
+        first = records(500, seed=1)
+        assert blown.collector.post(first, token).status == 202
+        blown.drain()
+        own_influxd.kill()
+        for seed in range(2, 26):
+            assert blown.collector.post(records(500, seed=seed), token).status == 202
+        metrics = blown.collector.metrics()
+        assert metrics["haidang_records_new_total"] == 12_500
+        assert metrics['haidang_sink_lag_records{sink="influx"}'] > 0
+        blown.collector.kill()  # and the collector in the midst of it
+        own_influxd.restart()
+        blown.collector.start()
+        blown.drain()
+        blown.collector.stop()
+        points = blown.points()
+        assert sorted(points) == blown.collector.stored()
+        assert len(points) == 12_500
+    finally:
+        blown.stop()
 
 
 @pytest.mark.slow
