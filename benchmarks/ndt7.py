@@ -19,7 +19,8 @@ from pathlib import Path
 from benchmarks import Row
 from measurement.record import ThroughputResult
 from probe.ndt7 import client
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.target import parse, resolve
 from probe.throughput.plan import Direction, Plan
 from tests.lab.line import Lab, line, missing

@@ -22,7 +22,8 @@ from collector.replies import Problem, refuse
 from collector.routes import Route, health, pages, probes, published, records
 from collector.service import Service
 
-ROUTES: tuple[Route, ...] = (*records.ROUTES, *probes.ROUTES, *published.ROUTES, *health.ROUTES, *pages.ROUTES)
+_WORKING: tuple[Route, ...] = (*records.ROUTES, *probes.ROUTES, *published.ROUTES, *health.ROUTES)
+ROUTES = (*_WORKING, *pages.describing(_WORKING))
 _LOG = logging.getLogger("collector")
 _HEADERS = {
     "x-content-type-options": "nosniff",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -27,16 +27,8 @@ PROBLEM = {
 }
 
 
-def _routes() -> tuple[Route, ...]:
-    from collector.app import ROUTES
-
-    return ROUTES
-
-
-@cache
-def describe() -> dict[str, Any]:
-    """Return the description."""
-    routes = _routes()
+def describe(routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the description of routes."""
     kinds = list(dict.fromkeys(kind for route in routes for kind in (route.takes, route.gives) if kind is not None))
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     by_kind = dict(zip(map(str, kinds), schemas, strict=True))
@@ -108,9 +100,8 @@ summary{cursor:pointer}code{background:#f2f5f8;padding:.1rem .3rem;border-radius
 table{border-collapse:collapse}td,th{border:1px solid #d5dde5;padding:.2rem .5rem;text-align:left}"""
 
 
-@cache
-def page() -> str:
-    """Return the description as one page that loads nothing."""
+def page(routes: Sequence[Route]) -> str:
+    """Return the description of routes as one page that loads nothing."""
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
         f"<title>Hải Đăng API</title><style>{_STYLE}</style><h1>Hải Đăng API</h1>",
@@ -118,8 +109,8 @@ def page() -> str:
         "<code>Authorization: Bearer …</code>. Errors come in English or Vietnamese by Accept-Language. "
         "<span lang=vi>Bản mô tả máy đọc được: openapi.json; lỗi trả về bằng tiếng Việt hoặc tiếng Anh.</span></p>",
     ]
-    components = describe()["components"]["schemas"]
-    parts.extend(_details(route) for route in _routes())
+    components = describe(routes)["components"]["schemas"]
+    parts.extend(_details(route) for route in routes)
     parts.append("<h2>Types</h2>")
     for name, schema in components.items():
         text = escape(msgspec.json.format(msgspec.json.encode(schema)).decode())

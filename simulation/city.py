@@ -205,18 +205,6 @@ class City:
                     yield self.run(self.panel, self.links, self.fixes, join(waiting), rng)
                     waiting = []
 
-    def truth(self, draws: int = 400_000, *, start: date = MONDAY, days: int = 7) -> dict[str, pl.DataFrame]:
-        """Return the true values of areas, base stations and hexagons over days, and the draws behind them."""
-        from simulation import truth
-
-        drawn = truth.draw(self, draws, start, days)
-        return {
-            "areas": truth.of_areas(self, drawn),
-            "base_stations": truth.of_base_stations(drawn),
-            "hexagons": truth.of_hexagons(drawn),
-            "draws": drawn,
-        }
-
     def hole_list(self) -> list[dict[str, Any]]:
         """Return the coverage holes with their operator and place."""
         holes = []

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -20,13 +20,11 @@ import polars as pl
 
 from measurement.columns import area_column
 from simulation import panel as panels
+from simulation.city import MONDAY, City
 from simulation.fixes import FIXES_A_SPOT
 from simulation.operators import OPERATORS
 from simulation.panel import Mix, Panel, Spots
 from simulation.schedule import Habits, Tests
-
-if TYPE_CHECKING:
-    from simulation.city import City
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -213,15 +211,22 @@ def of_hexagons(draws: pl.DataFrame, resolution: int = 8) -> pl.DataFrame:
     return summarise(cells, ["hexagon", "operator", "technology"]).filter(pl.col("draws") >= 20)
 
 
+def truth(city: City, draws: int = 400_000, *, start: date = MONDAY, days: int = 7) -> dict[str, pl.DataFrame]:
+    """Return the true values of areas, base stations and hexagons over days, and the draws behind them."""
+    drawn = draw(city, draws, start, days)
+    return {
+        "areas": of_areas(city, drawn),
+        "base_stations": of_base_stations(drawn),
+        "hexagons": of_hexagons(drawn),
+        "draws": drawn,
+    }
+
+
 def write_truth(city: City, folder: Path, count: int, start: date, days: int) -> dict[str, Any]:
     """Write the truth over days as Parquet tables and a description; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
-    draws = draw(city, count, start, days)
-    tables = {
-        "areas": of_areas(city, draws),
-        "base_stations": of_base_stations(draws),
-        "hexagons": of_hexagons(draws),
-    }
+    tables = truth(city, count, start=start, days=days)
+    draws = tables.pop("draws")
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     description: dict[str, Any] = {

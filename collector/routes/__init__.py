@@ -1,4 +1,4 @@
-"""The doors of the collector, one topic a module; each has `ROUTES`, and the OpenAPI page is made from them."""
+"""The doors of the collector, one topic a module; each has `ROUTES`; `pages` describes the others'."""
 
 from __future__ import annotations
 

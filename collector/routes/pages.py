@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from collector.bodies import answer
+from collector.openapi import describe, page
 from collector.routes import Route
 from collector.service import Service
 
 
-async def get_openapi(request: Request, service: Service) -> Response:
-    """Return the OpenAPI 3.1 description."""
-    from collector.openapi import describe
+def describing(others: tuple[Route, ...]) -> tuple[Route, ...]:
+    """Return the routes that describe `others` and themselves."""
+    json = cache(lambda: answer(describe(routes)))
+    html = cache(lambda: page(routes))
 
-    return Response(answer(describe()), media_type="application/json")
+    async def get_openapi(request: Request, service: Service) -> Response:
+        return Response(json(), media_type="application/json")
 
+    async def get_page(request: Request, service: Service) -> Response:
+        return HTMLResponse(html())
 
-async def get_page(request: Request, service: Service) -> Response:
-    """Return the description for people."""
-    from collector.openapi import page
-
-    return HTMLResponse(page())
-
-
-ROUTES = (
-    Route("GET", "/v1/openapi.json", get_openapi, "This description", "Bản mô tả này"),
-    Route("GET", "/v1/", get_page, "This description for people", "Bản mô tả cho người đọc", media=("text/html",)),
-)
+    people = "This description for people", "Bản mô tả cho người đọc"
+    own = (
+        Route("GET", "/v1/openapi.json", get_openapi, "This description", "Bản mô tả này"),
+        Route("GET", "/v1/", get_page, *people, media=("text/html",)),
+    )
+    routes = (*others, *own)
+    return own

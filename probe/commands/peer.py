@@ -62,7 +62,8 @@ def command(
 ) -> None:
     """Serve measurements until stopped by SIGINT or SIGTERM; running tests may end first."""
     from probe.peer.limits import Limits
-    from probe.peer.server import Peer, PeerSettings
+    from probe.peer.server import Peer
+    from probe.peer.state import PeerSettings
 
     peer = Peer(
         PeerSettings(

@@ -7,14 +7,13 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
 
-if TYPE_CHECKING:
-    from probe.peer.admission import Lease
-    from probe.peer.server import Peer
+from probe.peer.admission import Lease
+from probe.peer.state import PeerState
 
 HEAD_BYTES = 16 * 1024
 """Largest request head."""
@@ -56,7 +55,7 @@ class Gone(Exception):
 class PeerConnection:
     """A socket with what was read ahead of it. `socket` may be plain or TLS and is blocking, with time limits."""
 
-    def __init__(self, sock: socket.socket, address: str, peer: Peer) -> None:
+    def __init__(self, sock: socket.socket, address: str, peer: PeerState) -> None:
         self.socket = sock
         self.address = address
         self.peer = peer

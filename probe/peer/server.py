@@ -10,60 +10,27 @@ import threading
 import time
 from collections import Counter
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 
 from measurement.errors import ConfigError
-from probe.peer.admission import Admission, Busy, Lease
+from probe.peer.admission import Busy, Lease
 from probe.peer.connection import BadRequest, Gone, PeerConnection, Request
-from probe.peer.limits import Limits
-from probe.peer.metrics import Metrics
 from probe.peer.router import ROUTES, Route, load
-from probe.peer.tickets import Rates
+from probe.peer.state import PeerSettings, PeerState
 
 HANDSHAKE_SECONDS = 10.0
 STALL_SECONDS = 10.0
 """A handler's read or write may block this long; then the connection is given up."""
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-COMMON_HEADERS = (
-    # A browser on the map's page measures against a peer on another origin.
-    "Access-Control-Allow-Origin: *",
-    "Timing-Allow-Origin: *",
-    "X-Content-Type-Options: nosniff",
-)
-
 _log = logging.getLogger("haidang.peer")
 
 
-class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a peer is set up. Port 0 takes any free one; `stamp_port` None follows the HTTP port's number, -1 is off."""
-
-    host: str = "::"
-    port: int = 8080
-    stamp_port: int | None = None
-    certificate: str | None = None
-    key: str | None = None
-    name: str = "haidang-peer"
-    site: str | None = None
-    is_domestic: bool | None = None
-    asn: int | None = None
-    ticket_key: bytes | None = None
-    stamp_key: bytes | None = None
-    limits: Limits = Limits()
-
-
-class Peer:
+class Peer(PeerState):
     """A running measurement server. `start` binds and returns; `stop` ends gracefully."""
 
     def __init__(self, settings: PeerSettings) -> None:
-        self.settings = settings
-        self.common_headers = COMMON_HEADERS
-        self.admission = Admission(settings.limits)
-        self.metrics = Metrics(self.admission)
-        self.admission.on_outcome = self._count_test
-        self.reflector: Any = None
-        self.rates = Rates()
+        super().__init__(settings)
         self._tls = self._tls_context()
         self._listener: socket.socket | None = None
         self._stopping = threading.Event()
@@ -75,11 +42,6 @@ class Peer:
     def port(self) -> int:
         """The port that was bound."""
         return int(self._listener.getsockname()[1]) if self._listener else self.settings.port
-
-    @property
-    def stamp_port(self) -> int | None:
-        """The reflector's port, None where it is off."""
-        return None if self.reflector is None else int(self.reflector.port)
 
     @property
     def url(self) -> str:
@@ -163,12 +125,6 @@ class Peer:
                     raise
         self.reflector.start()
         self.metrics.watch_reflector(lambda: dict(self.reflector.counts))
-
-    def _count_test(self, outcome: str) -> None:
-        if outcome == "ended":
-            self.metrics.tests_ended.inc()
-        else:
-            self.metrics.tests.labels(outcome).inc()
 
     def _accept(self) -> None:
         assert self._listener is not None

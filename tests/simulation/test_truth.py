@@ -113,7 +113,7 @@ def test_a_hole_takes_the_signal_of_its_operator_only(plain: City) -> None:
 
 
 def test_truth_tables_have_the_documented_columns(plain: City) -> None:
-    tables = plain.truth(draws=5000)
+    tables = truth.truth(plain, 5000)
     assert {"mean", "p10", "median", "p90", "standard_error", "draws", "kpi"} <= set(tables["areas"].columns)
     assert set(tables["areas"]["weighting"]) == {"people", "cells"}
     assert tables["base_stations"]["base_station_id"].is_in([s.id for s in plain.stations]).all()

@@ -21,7 +21,8 @@ from probe import presentation
 from probe.commands.peer import command as peer_command
 from probe.commands.test import command
 from probe.cycle import Clocks, Cycle, run_cycle
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.presentation import rows, text
 from probe.target import parse
 from probe.throughput.plan import Direction, Plan

@@ -139,7 +139,8 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     ],
 )
 def test_tls_that_does_not_verify(tmp_path: Path, name: str, is_trusted: bool, failure: Failure) -> None:
-    from probe.peer.server import Peer, PeerSettings
+    from probe.peer.server import Peer
+    from probe.peer.state import PeerSettings
 
     chain, key = certificate(tmp_path, name)
     peer = Peer(PeerSettings(host="127.0.0.1", port=0, certificate=str(chain), key=str(key)))

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from probe.commands.doctor import command
 from probe.doctor import ROWS, Subject, ceiling, load, reach, senses, system
 from probe.limits import ceiling as stored
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.settings import Position, Radio, Settings, Spool
 from probe.target import parse
 from tests.probe import hostile

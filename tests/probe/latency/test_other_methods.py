@@ -16,7 +16,8 @@ import pytest
 from measurement.errors import InstrumentError
 from measurement.vocabulary import LatencyMethod
 from probe.latency import EchoPlan, Endpoint, collect, echo, icmp
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from tests.servers.certificate import certificate
 
 HOST = "127.0.0.1"

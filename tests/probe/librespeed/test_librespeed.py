@@ -13,7 +13,8 @@ import pytest
 from measurement.vocabulary import Failure, StopReason, ThroughputMethod
 from probe.librespeed import client
 from probe.peer.limits import Limits
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.target import parse, resolve
 from probe.throughput.plan import Direction, Measured, Plan
 from tests.probe.hostile import answer, hostile

@@ -14,7 +14,8 @@ from probe.cycle import Cycle, run_cycle
 from probe.ndt7 import client, locate
 from probe.ndt7.frames import Opcode, Reader, frame, head
 from probe.ndt7.handshake import accept
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.target import parse, resolve
 from probe.throughput.plan import Direction, Measured, Plan
 from tests.probe.hostile import answer, hostile, reset

@@ -19,7 +19,8 @@ from probe.ndt7 import client
 from probe.ndt7.frames import Close, Opcode, Reader, frame, head
 from probe.ndt7.handshake import connect as upgrade
 from probe.ndt7.model import decode
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.target import parse, resolve
 from probe.throughput.plan import Direction, Measured, Plan, Progress
 from tests.servers.certificate import certificate

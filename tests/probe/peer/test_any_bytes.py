@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probe.peer.router import ROUTES
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from tests.servers.loopback import http
 
 verbs = st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "", "get", "\x00"])

@@ -6,7 +6,8 @@ import threading
 import time
 
 from probe.peer.limits import Limits
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.target import parse, resolve
 from probe.throughput.http import measure
 from probe.throughput.plan import Direction, Measured, Plan

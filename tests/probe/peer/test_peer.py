@@ -24,8 +24,9 @@ from measurement.errors import ConfigError
 from probe.peer import connection as connections
 from probe.peer import server
 from probe.peer.limits import Limits
-from probe.peer.server import Peer, PeerSettings
-from probe.peer.tickets import Rates
+from probe.peer.rates import Rates
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from tests.servers.loopback import http
 
 KEY = b"0123456789abcdef0123456789abcdef"

@@ -16,7 +16,8 @@ from measurement.vocabulary import Failure, LatencyMethod, Operation, Status
 from probe import nearest, servers
 from probe.cycle import Cycle, run_cycle
 from probe.nearest import Standing, nearest_of_each, ranked, stand
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.servers import Candidate, Role, allowed, load
 from probe.target import Target
 from probe.throughput.plan import Plan

@@ -12,7 +12,8 @@ from measurement.errors import ConfigError
 from measurement.vocabulary import Confidence, Failure, StopReason
 from probe.methods import METHODS, load
 from probe.peer.limits import Limits
-from probe.peer.server import Peer, PeerSettings
+from probe.peer.server import Peer
+from probe.peer.state import PeerSettings
 from probe.target import Target, parse, reachable, resolve
 from probe.throughput.http import measure
 from probe.throughput.interval import Interval
