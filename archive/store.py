@@ -106,6 +106,16 @@ class Archive:
         """Set a setting."""
         self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
+    def set_time_zone(self, name: str) -> bool:
+        """Keep the archive by the civil days of a zone; False where it holds records by those of another."""
+        with self.transaction() as connection:
+            if self.setting("time_zone") == name:
+                return True
+            if connection.execute("SELECT 1 FROM segments UNION ALL SELECT 1 FROM hot LIMIT 1").fetchone():
+                return False
+            self.set_setting("time_zone", name)
+            return True
+
     def _default(self, name: str, value: str) -> None:
         self.connection.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
 

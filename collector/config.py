@@ -200,13 +200,11 @@ def install(archive: Archive, deployment: Deployment, folder: Path) -> None:
     """
     layers = read_layers(deployment, folder)
     stations = None if deployment.base_stations is None else read_stations(folder / deployment.base_stations)
-    held = archive.setting("time_zone")
-    if held != deployment.time_zone:
-        if archive.connection.execute("SELECT 1 FROM segments UNION ALL SELECT 1 FROM hot LIMIT 1").fetchone():
-            raise ConfigError(
-                f"$.time_zone: Invalid time zone {deployment.time_zone!r}. The archive is kept by days of {held}."
-            )
-        archive.set_setting("time_zone", deployment.time_zone)
+    if not archive.set_time_zone(deployment.time_zone):
+        raise ConfigError(
+            f"$.time_zone: Invalid time zone {deployment.time_zone!r}. "
+            f"The archive is kept by days of {archive.setting('time_zone')}."
+        )
     if layers:
         archive.set_layers(layers)
     elif not archive.layer_keys():

@@ -43,7 +43,7 @@ def _listed() -> str:
 @click.option("--archive", "archive_path", required=True, envvar="HAIDANG_ARCHIVE", type=click.Path(path_type=Path),
               help="Archive directory; made where there is none.")  # fmt: skip
 @click.option("--format", "format_name", type=click.Choice([row.name for row in FORMATS]), help="Else by content.")
-@click.option("--time-zone", help="Zone of times that name none; by default the archive's.")
+@click.option("--time-zone", help="Zone of times that name none, and of a new archive's days.")
 @click.option("--probe-id", help="Who measured; by default the format's name (and the operator's).")
 @click.option("--operator", help="Whose network it was, where the files do not say.")
 @click.option("--saturated", metavar="PATTERN", help="Files whose downloads ran all the time: bitrates become tests.")
@@ -78,6 +78,8 @@ def command(
             at=at,
             position=position,
         ).checked()
+        if time_zone is not None:
+            archive.set_time_zone(time_zone)
         line = _Line(sum(member.byte_count for path in paths for member in members(path)))
         try:
             account = Import(archive, options, format_name=format_name, listener=line).run(paths)
