@@ -1,8 +1,8 @@
 """The InfluxDB sink: bucket, downsampling, and joined line protocol written synchronously.
 
 The client's batching mode loses data silently, so it is not used: a write returns when InfluxDB has the points, and the
-cursor of the sink moves only then. Works with InfluxDB 2.x; 1.8 and 3 Core answer the same write API, without buckets
-to prepare (`prepare = false`).
+cursor of the sink moves only then. Tried with InfluxDB 2.7. 1.8 and 3 Core answer the same write API, without buckets
+to prepare (`prepare = false`); 1.7 and older have no such door (docs/influxdb.md).
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ LINES_A_WRITE = 2_000
 """Ratings at once; of records `Pace` finds out how many."""
 TOO_SLOW = frozenset({408, 413, 500, 502, 503, 504})
 """What a server answers that gave up, or a proxy before it: a smaller write may go through."""
+
+
+OLD = "; InfluxDB before 1.8 has no v2 write API"
 
 
 class TooSlowError(DeliveryError):
@@ -188,4 +191,4 @@ def _reason(error: ApiException) -> str:
     try:
         return str(msgspec.json.decode(error.body or b"")["message"])[:300]
     except (msgspec.MsgspecError, KeyError, TypeError):
-        return str(error.reason)
+        return f"{error.reason}{OLD if error.status == 404 else ''}"

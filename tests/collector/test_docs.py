@@ -10,10 +10,12 @@ from collector.app import ROUTES
 from collector.config import Deployment, LayerSource, Limits, load, read_layers
 from collector.metrics import METRICS
 from collector.replies import REFUSALS
+from collector.sinks import lines
 from measurement.errors import ConfigError
 
 DOCS = Path(__file__).parents[2] / "docs"
 API, OPERATIONS = (DOCS / "api.md").read_text("utf-8"), (DOCS / "operations.md").read_text("utf-8")
+INFLUXDB = (DOCS / "influxdb.md").read_text("utf-8")
 SAMPLE = Path(__file__).parents[2] / "collector" / "sample.toml"
 
 
@@ -55,6 +57,12 @@ def test_every_key_of_the_configuration_is_told_and_in_the_sample() -> None:
         for name in struct.__struct_fields__:
             assert f"`{name}`" in OPERATIONS or f"[[{name}]]" in OPERATIONS, name
             assert re.search(rf"^(# )?(\[+)?{name}\b", sample, re.MULTILINE), name
+
+
+def test_the_tags_of_influxdb_are_told() -> None:
+    told = {row[0].strip("`"): set(re.findall(r"`([a-z_]+)`", row[2])) for row in table(INFLUXDB, "What is written")}
+    assert told["test"] == set(lines.TAGS)
+    assert told["rating"] == {*lines.RATING_TAGS, "period", "is_simulated"}
 
 
 def test_the_sample_says_the_defaults() -> None:

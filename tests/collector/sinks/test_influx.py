@@ -17,8 +17,9 @@ from measurement.errors import ConfigError, DeliveryError
 from measurement.geography import Layer
 from measurement.identity import uuid7
 from tests.servers.influxd import Influxd, influxd, own_influxd
+from tests.servers.influxd1 import influxd1
 
-__all__ = ["influxd", "own_influxd"]
+__all__ = ["influxd", "influxd1", "own_influxd"]
 
 LAYER = Layer(key="communes-2025", title_en="Communes", title_vi="Xã", areas=[])
 START = int(datetime.now(UTC).timestamp()) - 3600
@@ -186,6 +187,17 @@ def test_a_wrong_token_is_told_without_the_token(archive, influxd, monkeypatch):
     with pytest.raises(DeliveryError, match="401") as caught:
         made.prepare()
     assert "secret" not in str(caught.value)
+
+
+def test_an_influxdb_of_before_the_v2_write_api_is_told_as_such(archive, influxd1):
+    archive.append_frame(records(3))
+    made = influx.make({"url": influxd1.url, "bucket": influxd1.database, "prepare": False}, archive.path)
+    sink.register(archive, "influx")
+    fed = sink.Feeder(Archive(archive.path), "influx", made, threading.Event(), random.Random(1))
+    assert fed.step() > 0
+    (error,) = archive.connection.execute("SELECT last_error FROM sink_cursors").fetchone()
+    assert error == "InfluxDB answers 404: Not Found; InfluxDB before 1.8 has no v2 write API"
+    assert sink.cursor_of(archive, "influx") == 0
 
 
 @pytest.mark.parametrize(
