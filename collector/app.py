@@ -25,10 +25,7 @@ from collector.service import Service
 _WORKING: tuple[Route, ...] = (*records.ROUTES, *probes.ROUTES, *published.ROUTES, *health.ROUTES)
 ROUTES = (*_WORKING, *pages.describing(_WORKING))
 _LOG = logging.getLogger("collector")
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-}
+_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 # Every method comes to our doors; else one that a door lacks would fall through to the site below.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 _STATUS_CODES = {404: "not-found", 405: "method-not-allowed"}
@@ -36,9 +33,10 @@ _STATUS_CODES = {404: "not-found", 405: "method-not-allowed"}
 
 def _finish(response: Response, service: Service, route: str) -> Response:
     """Add what every answer carries. `Haidang-Clock` is our wall clock, by which probes correct theirs."""
-    response.headers["haidang-clock"] = service.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+    clock = service.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
+    response.raw_headers.append((b"haidang-clock", clock.encode()))
+    held = {name for name, _ in response.raw_headers}
+    response.raw_headers.extend(header for header in _HEADERS if header[0] not in held)
     service.metrics.count("haidang_requests_total", route=route, status=str(response.status_code))
     return response
 
