@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,12 @@ from pathlib import Path
 import polars as pl
 
 from analysis import thresholds
-from analysis.degraded.compact import rolling
+from analysis.degraded.compact import files, read
 from analysis.degraded.detect import look
 from analysis.degraded.events import Event, exceptions
+from analysis.degraded.judged import Day, Judged, finest
 from analysis.degraded.kpis import BY_KPI, Watched
-from analysis.degraded.residuals import judge, prepare
-from analysis.degraded.streams import finest
+from analysis.degraded.residuals import Except, books, judge, learn, prepare
 from archive.store import Archive
 from benchmarks import Row
 from simulation.city import City, Scale
@@ -38,10 +38,12 @@ def state_of(city: City, records: int, days: int) -> Iterator[tuple[pl.DataFrame
         archive.set_base_stations(city.stations)
         for frame in city.records(records, days=days, start=START):
             archive.append_frame(frame)
-        parts = [rolling(archive, START + timedelta(days - 1), LIMITS)]
-        if days > 57:
-            parts.insert(0, rolling(archive, START + timedelta(days - 58), LIMITS))
-        yield pl.concat(parts).unique(maintain_order=True).sort("started_at"), archive.layer_keys()
+        ends = (
+            [START + timedelta(days - 1)] if days <= 57 else [START + timedelta(days - 58), START + timedelta(days - 1)]
+        )
+        parts = [read(files(archive, end, LIMITS).values()) for end in ends]
+        whole = pl.concat([part for part in parts if part is not None])
+        yield whole.unique(maintain_order=True).sort("started_at"), archive.layer_keys()
 
 
 def watch(
@@ -50,7 +52,7 @@ def watch(
 ) -> list[Event]:  # fmt: skip
     """Look every `step`, learning the baseline anew each civil day, as `haidang-analysis degraded --watch` does."""
     events: list[Event] = []
-    now, day, judged = first, None, None
+    now, day, past, judged = first, None, Day(pl.DataFrame({"started_at": []})), pl.DataFrame()
     while now <= last:
         today = (now + LOCAL).replace(hour=0, minute=0, second=0, microsecond=0) - LOCAL
         if today != day:
@@ -58,16 +60,27 @@ def watch(
             window = state.filter(
                 (pl.col("started_at") > today - timedelta(56)) & (pl.col("started_at") < today + timedelta(1))
             )
-            judged = judge(prepare(window, finest(layers, window)), today, row, exceptions(events))
+            judged = judge_all(window, layers, today, [row], exceptions(events))
+            past = Day(judged.filter(pl.col("started_at").is_between(today - timedelta(28), today, closed="left")))
             print(f"  {today + LOCAL:%m-%d}: {window.height} tests, {len(events)} events", file=sys.stderr, flush=True)
-        assert judged is not None
+        fresh = Day(judged.filter(pl.col("started_at").is_between(today, now)))
         known = {event.stream for event in events}
-        events = look(judged, row, watched, events, now)
+        events = look(Judged([past, fresh], now), row, watched, events)
         for event in events:
             if event.stream not in known:
                 print(f"  {now + LOCAL:%m-%d %H:%M} {event}", file=sys.stderr, flush=True)
         now += step
     return events
+
+
+def judge_all(
+    state: pl.DataFrame, layers: list[str], today: datetime, kpis: Sequence[Watched], but: Sequence[Except] = ()
+) -> pl.DataFrame:
+    """Learn from a state and judge all of it."""
+    area = finest(layers, state)
+    numbers = books(state, area)
+    prepared = prepare(state, area, known=numbers)
+    return judge(prepared, {row.kpi: learn(prepared, numbers.sizes, today, row, but) for row in kpis})
 
 
 def false_alarms(days: int = 30, records_a_day: int = 11_000, hours: float = 6) -> Row:

@@ -9,11 +9,9 @@ import numpy as np
 import polars as pl
 
 from analysis.degraded import early
+from analysis.degraded.judged import KEYS, OPERATORS, Day, Judged, column_of
 from analysis.degraded.kpis import BY_KPI
-from analysis.degraded.residuals import judge, prepare
-from analysis.degraded.streams import OPERATORS, column_of, finest
 from analysis.degraded.sudden import (
-    KEYS,
     REFERENCE,
     RUN,
     SOUGHT,
@@ -26,7 +24,7 @@ from analysis.degraded.sudden import (
     standards,
 )
 from benchmarks import Row
-from benchmarks.degradation import LOCAL, START, districts, state_of, thinned
+from benchmarks.degradation import LOCAL, districts, judge_all, state_of, thinned
 from simulation.city import City, Scale
 from simulation.degradation import Degradation
 
@@ -35,15 +33,10 @@ LEARNT_DAYS = 30
 HEIGHTS = (6, 8, 10, 11, 12, 13)
 
 
-def _judged(state: pl.DataFrame, layers: list[str], learnt_days: float) -> dict[str, pl.DataFrame]:
-    """Learn once and judge all that comes after."""
-    first = datetime(START.year, START.month, START.day, tzinfo=UTC) - LOCAL + timedelta(learnt_days)
-    prepared = prepare(state, finest(layers, state), ())
-    found = {}
-    for kpi in SOUGHT:
-        print(f"  judging {kpi}", file=sys.stderr, flush=True)
-        found[kpi] = judge(prepared, first + timedelta(2), BY_KPI[kpi]).filter(pl.col("started_at") >= first)
-    return found
+def _judged(state: pl.DataFrame, layers: list[str], first: datetime) -> pl.DataFrame:
+    """Learn once from what was before an instant, and judge all that comes after."""
+    rows = [BY_KPI[kpi] for kpi in SOUGHT]
+    return judge_all(state, layers, first + timedelta(2), rows).filter(pl.col("started_at") >= first - REFERENCE)
 
 
 def _moments(tests: pl.DataFrame, height: float) -> list[datetime]:
@@ -77,9 +70,10 @@ def run_lengths(days: int = 30, records_a_day: int = 11_000) -> list[Row]:
     """Watch a healthy city for a month, and draw how far apart the false alarms of each height are."""
     city = City(11)
     with state_of(city, records_a_day * (LEARNT_DAYS + days), LEARNT_DAYS + days) as (state, layers):
-        judged = _judged(state, layers, LEARNT_DAYS)
-    last = max(frame["started_at"].max() for frame in judged.values())  # type: ignore[type-var]
-    whole = standards(judged, last, span=timedelta(days))  # type: ignore[arg-type]
+        last = state["started_at"].max()
+        assert isinstance(last, datetime)
+        judged = _judged(state, layers, last - timedelta(days))
+    whole = standards(Judged([Day(judged)], last), timedelta(days))
     assert whole is not None
     told = limit(whole.height / days * 30 * len(WAYS))
     alarms: set[tuple[str, ...]] = set()
@@ -114,7 +108,7 @@ def delays(trials: int = 10, rate: float = 60.0) -> Row:
         city = City(seed, communes=8, scale=Scale(200, 2500, 30), degradations=[fall])
         with state_of(city, 28 * 11_000, 28) as (state, keys):
             own = thinned(state, district, since, rate)
-            judged = _judged(own, keys, (since - timedelta(days=2)).timetuple().tm_yday - START.timetuple().tm_yday)
+            judged = judge_all(own, keys, since.replace(hour=0) - LOCAL, [BY_KPI[kpi] for kpi in SOUGHT])
         hit = (pl.col("areas_districts_2024") == district) & (pl.col("operator") == "Viettel")
         hour = own.filter(hit & pl.col("started_at").is_between(since, since + timedelta(hours=1)))
         rates.append(hour.height)
@@ -130,9 +124,9 @@ def delays(trials: int = 10, rate: float = 60.0) -> Row:
     )  # fmt: skip
 
 
-def _told(judged: dict[str, pl.DataFrame], layers: list[str], district: str, since: datetime) -> float:
+def _told(judged: pl.DataFrame, layers: list[str], district: str, since: datetime) -> float:
     for minute in range(2, 61, 2):
-        for event in early.look(judged, layers, [], since + timedelta(minutes=minute)):
+        for event in early.look(Judged.of(judged, since + timedelta(minutes=minute)), layers, []):
             if (event.stream.area, event.stream.operator) == (district, "Viettel"):
                 return minute
     return float("inf")

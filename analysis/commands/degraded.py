@@ -96,10 +96,11 @@ def command(
     limits = thresholds.load(country)
     with Archive(path) as archive:
         zone = ZoneInfo(archive.setting("time_zone") or DEFAULT_TIME_ZONE)
+        watcher = run.Watcher(archive, limits, progress=progress, calendar=CALENDARS[holidays])
         while True:
             now = _now(archive, now_text, zone)
             began = time.monotonic()
-            seen = run.once(archive, now, limits, progress=progress, calendar=CALENDARS[holidays])
+            seen = watcher.look(now)
             layers = archive.layers()
             emit(kept.table(seen.events), text_of(seen, now, zone, layers), as_json=as_json, out=out, layers=layers)
             if watch is None:

@@ -39,15 +39,36 @@ class Values(NamedTuple):
     area: Ints
     place: Ints
     device: Ints
-    is_learnt: npt.NDArray[np.bool_]
+
+
+class Sizes(NamedTuple):
+    """How many groups, areas, places and devices there are; the last number of each is for what was never seen."""
+
+    group: int
+    area: int
+    place: int
+    device: int
 
 
 class Effect(NamedTuple):
-    """One part of what is expected: the number of the part of each row, and how many rows it takes to believe it."""
+    """One part of what is expected: the part of each row, how many parts, and how many rows it takes to believe one."""
 
     part: Ints
+    size: int
     prior: float
     is_device: bool = False
+
+
+class Baseline(NamedTuple):
+    """What was learnt: level, scatter and number of tests of each group, the parts, tests of each device."""
+
+    sizes: Sizes
+    level: Floats
+    within: Floats
+    between: Floats
+    is_known: npt.NDArray[np.bool_]
+    parts: list[Floats]
+    seen: Ints
 
 
 class Residuals(NamedTuple):
@@ -56,21 +77,6 @@ class Residuals(NamedTuple):
     residual: Floats
     deviation: Floats
     is_known: npt.NDArray[np.bool_]
-
-
-def number(*columns: pl.Series) -> Ints:
-    """Number the distinct rows of some columns.
-
-    Examples
-    --------
-    >>> numbers = number(pl.Series(['a', 'b', 'a']), pl.Series([1, 1, 1]))
-    >>> bool(numbers[0] == numbers[2] != numbers[1])
-    True
-    """
-    # Hashes of 64 bits: among two million rows two distinct ones collide once in nine million runs.
-    hashes = pl.DataFrame({f"c{index}": column for index, column in enumerate(columns)}).hash_rows(seed=1).to_numpy()
-    _, numbers = np.unique(hashes, return_inverse=True)
-    return np.asarray(numbers.ravel(), np.int64)
 
 
 def _shrunk(index: Ints, value: Floats, size: int, prior: float | Floats) -> Floats:
@@ -102,27 +108,63 @@ def _components(rest: Floats, device: Ints, group: Ints, devices: int, groups: i
     return np.maximum(within, 1e-6), np.maximum(np.maximum(whole - within, 0.02 * whole), 1e-6)
 
 
-def _effects(values: Values) -> list[Effect]:
+def _effects(values: Values, sizes: Sizes) -> list[Effect]:
     """Return the parts, from what many share to what one device at one place at one hour shows."""
     of_day = values.hour % 24
     return [
-        Effect(values.group * 24 + of_day, 20.0),
-        Effect(values.group * 168 + values.hour, 20.0),
-        Effect(values.area, 10.0),
-        Effect(values.area * 24 + of_day, 10.0),
-        Effect(values.place * 24 + of_day, 10.0),
-        Effect(values.device, 0.0, is_device=True),
-        Effect(values.device * 24 + of_day, 3.0),
+        Effect(values.group * 24 + of_day, sizes.group * 24, 20.0),
+        Effect(values.group * 168 + values.hour, sizes.group * 168, 20.0),
+        Effect(values.area, sizes.area, 10.0),
+        Effect(values.area * 24 + of_day, sizes.area * 24, 10.0),
+        Effect(values.place * 24 + of_day, sizes.place * 24, 10.0),
+        Effect(values.device, sizes.device, 0.0, is_device=True),
+        Effect(values.device * 24 + of_day, sizes.device * 24, 3.0),
     ]
 
 
-def expect(values: Values) -> Residuals:
-    """Fit the baseline on what is learnt and judge every row by it.
+def fit(values: Values, sizes: Sizes) -> Baseline:
+    """Learn what each test should have measured.
 
     Parameters
     ----------
     values
-        Tests; rows whose `is_learnt` is set make the baseline.
+        Tests to learn from.
+    sizes
+        Numbers of what there is; the last of each must not be among them.
+    """
+    y, group, device = values.value, values.group, values.device
+    known = np.bincount(group, minlength=sizes.group) >= FEWEST
+    frame = pl.DataFrame({"group": group, "value": y}).group_by("group").agg(pl.col("value").median())
+    level = np.zeros(sizes.group)
+    level[frame["group"].to_numpy()] = frame["value"].to_numpy()
+    owner = np.zeros(sizes.device, np.int64)
+    owner[device] = group
+    effects = _effects(values, sizes)
+    parts = [np.zeros(effect.size) for effect in effects]
+    fitted = level[group]
+    within: Floats = np.ones(sizes.group)
+    between: Floats = np.ones(sizes.group)
+    for _ in range(_PASSES):
+        bound = _HELD * _spread(y - fitted, group, sizes.group)[group]
+        for number, effect in enumerate(effects):
+            own = parts[number][effect.part]
+            rest = np.clip(y - fitted, -bound, bound) + own
+            fitted -= own
+            prior: float | Floats = effect.prior
+            if effect.is_device:
+                within, between = _components(rest, device, group, sizes.device, sizes.group)
+                prior = (within / between)[owner]
+            parts[number] = _shrunk(effect.part, rest, effect.size, prior)
+            fitted += parts[number][effect.part]
+    rest = y - fitted
+    bound = _HELD * _spread(rest, group, sizes.group)[group]
+    squares = np.bincount(group, np.clip(rest, -bound, bound) ** 2, minlength=sizes.group)
+    within = np.asarray(np.maximum(squares / np.maximum(np.bincount(group, minlength=sizes.group), 1), 1e-6))
+    return Baseline(sizes, level, within, between, known, parts, np.bincount(device, minlength=sizes.device))
+
+
+def expect(baseline: Baseline, values: Values) -> Residuals:
+    """Judge every test by what was learnt; of what was never seen only the rest is expected.
 
     Examples
     --------
@@ -131,45 +173,15 @@ def expect(values: Values) -> Residuals:
     >>> group, hour, area = np.zeros(n, int), np.arange(n) % 168, np.zeros(n, int)
     >>> device = rng.integers(0, 50, n)
     >>> value = 3 + rng.normal(0, 1, 50)[device] + rng.normal(0, 0.2, n)
-    >>> found = expect(Values(value, group, hour, area, area, device, np.ones(n, bool)))
+    >>> values = Values(value, group, hour, area, area, device)
+    >>> found = expect(fit(values, Sizes(2, 2, 2, 51)), values)
     >>> bool(np.std(found.residual) < 0.25 < np.std(value))
     True
     """
-    devices, groups = int(values.device.max(initial=0)) + 1, int(values.group.max(initial=0)) + 1
-    learnt = np.flatnonzero(values.is_learnt)
-    y, group, device = values.value[learnt], values.group[learnt], values.device[learnt]
-    known = np.bincount(group, minlength=groups) >= FEWEST
-    frame = pl.DataFrame({"group": group, "value": y}).group_by("group").agg(pl.col("value").median())
-    level = np.zeros(groups)
-    level[frame["group"].to_numpy()] = frame["value"].to_numpy()
-    owner = np.zeros(devices, np.int64)
-    owner[device] = group
-    effects = _effects(values)
-    parts = [np.zeros(int(effect.part.max(initial=0)) + 1) for effect in effects]
-    fitted = level[group]
-    within: Floats = np.ones(groups)
-    between: Floats = np.ones(groups)
-    for _ in range(_PASSES):
-        bound = _HELD * _spread(y - fitted, group, groups)[group]
-        for number_, effect in enumerate(effects):
-            index = effect.part[learnt]
-            own = parts[number_][index]
-            rest = np.clip(y - fitted, -bound, bound) + own
-            fitted -= own
-            prior: float | Floats = effect.prior
-            if effect.is_device:
-                within, between = _components(rest, device, group, devices, groups)
-                prior = (within / between)[owner]
-            parts[number_] = _shrunk(index, rest, len(parts[number_]), prior)
-            fitted += parts[number_][index]
-    rest = y - fitted
-    bound = _HELD * _spread(rest, group, groups)[group]
-    squares = np.bincount(group, np.clip(rest, -bound, bound) ** 2, minlength=groups)
-    within = np.asarray(np.maximum(squares / np.maximum(np.bincount(group, minlength=groups), 1), 1e-6))
-    seen = np.bincount(device, minlength=devices)
-    ratio = (within / between)[values.group]
-    unsure = between[values.group] * ratio / (seen[values.device] + ratio)
-    expected = level[values.group]
-    for effect, part in zip(effects, parts, strict=True):
+    group, device = values.group, values.device
+    ratio = (baseline.within / baseline.between)[group]
+    unsure = baseline.between[group] * ratio / (baseline.seen[device] + ratio)
+    expected = baseline.level[group]
+    for effect, part in zip(_effects(values, baseline.sizes), baseline.parts, strict=True):
         expected = expected + part[effect.part]
-    return Residuals(values.value - expected, np.sqrt(within[values.group] + unsure), known[values.group])
+    return Residuals(values.value - expected, np.sqrt(baseline.within[group] + unsure), baseline.is_known[group])

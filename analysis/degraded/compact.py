@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -57,40 +57,44 @@ def compact(records: DayRecords, zone: str, limits: Thresholds) -> pl.DataFrame:
     return kept.select(columns(layers))
 
 
-def _load(path: Path, records: DayRecords, zone: str, limits: Thresholds) -> pl.DataFrame:
-    if path.is_file():
-        return pl.read_ipc(path)
-    frame = compact(records, zone, limits)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    frame.write_ipc(fresh, compression="zstd")
-    fresh.replace(path)
-    return frame
+def _kept(path: Path, records: DayRecords, zone: str, limits: Thresholds) -> Path:
+    """Write one day's state where it is not there yet."""
+    if not path.is_file():
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        compact(records, zone, limits).write_ipc(fresh, compression="zstd")
+        fresh.replace(path)
+    return path
 
 
-def rolling(
+def files(
     archive: Archive,
     today: date,
     limits: Thresholds,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
-) -> pl.DataFrame:
-    """Return the state of the eight weeks that end with `today`, reading only days that changed."""  # fmt: skip
+) -> dict[date, Path]:
+    """Bring the state of the eight weeks that end with `today` up to date; return its file of each day.
+
+    A file's name changes with the day's records; only days that changed are read.
+    """
     zone = archive.setting("time_zone") or DEFAULT_TIME_ZONE
     folder = archive.path / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     first = (today - timedelta(7 * WEEKS)).isoformat()
-    parts, used = [], set()
+    found = {}
     with archive.snapshot() as snapshot:
-        layers = list(snapshot.layers)
         days = [day for day in snapshot.days if first <= day <= today.isoformat()]
         for done, day in enumerate(days, 1):
             records = day_records(snapshot, day)
-            path = folder / f"{day}-{_key(records)}.arrow"
-            parts.append(_load(path, records, zone, limits))
-            used.add(path.name)
+            found[date.fromisoformat(day)] = _kept(folder / f"{day}-{_key(records)}.arrow", records, zone, limits)
             progress("days", done, len(days))
+    used = set(found.values())
     for path in folder.glob("*.arrow"):
-        if path.name not in used:
+        if path not in used:
             path.unlink(missing_ok=True)
-    if not parts:
-        return pl.DataFrame(schema=dict.fromkeys(columns(layers), pl.Float64))
-    return pl.concat(parts).sort("started_at")
+    return found
+
+
+def read(paths: Iterable[Path]) -> pl.DataFrame | None:
+    """Read days of the state in order of time; None where there are none."""
+    parts = [pl.read_ipc(path) for path in paths]
+    return pl.concat(parts).sort("started_at") if parts else None

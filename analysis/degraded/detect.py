@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 
 from analysis.degraded import blame, confirm
-from analysis.degraded.cusum import change_point, cusum
-from analysis.degraded.events import NEW_NORMAL, Event, Stream, calmed, end
+from analysis.degraded.cusum import Floats, change_point, cusum
+from analysis.degraded.events import NEW_NORMAL, Event, Stream, calmed, end, together
+from analysis.degraded.judged import HORIZON_HOURS, Judged, Key, slot_of
 from analysis.degraded.kpis import Watched, drop
 from analysis.degraded.recovery import is_back
-from analysis.degraded.streams import HORIZON_HOURS, Streams, of_layer
 
-LOOKS = 288
-"""Looks at a stream in a day, one every five minutes: each is a test that may err, so all are counted against it."""
+LOOKS = 720
+"""Looks at a stream in a day, one every two minutes: each is a test that may err, so all are counted against it."""
 _EARLIER_HOURS = 12
 _RECENT = timedelta(hours=6)
 _LONGER = timedelta(hours=24)
@@ -50,68 +50,75 @@ def _is_enough(side: pl.DataFrame) -> bool:
     return int(side["tests"].sum()) >= confirm.SAMPLES and side["probe_id"].n_unique() >= confirm.DEVICES
 
 
-def _mute(streams: Streams, ended: dict[Stream, datetime], kpi: str, now: datetime) -> None:
+def _mute(z: Floats, keys: Sequence[Key], ended: dict[Key, datetime], now: datetime) -> None:
     """Forget the hours before a stream's last event ended."""
-    for number, (area, operator, technology) in enumerate(streams.keys.iter_rows()):
-        at = ended.get(Stream(streams.layer, area, operator, technology, kpi))
-        if at is not None:
-            hours = int((now - at).total_seconds() // 3600)
-            streams.z[number, : max(HORIZON_HOURS - hours, 0)] = np.nan
+    for number, key in enumerate(keys):
+        if key in ended:
+            hours = slot_of(now) - slot_of(ended[key])
+            z[number, : max(HORIZON_HOURS - hours, 0)] = np.nan
 
 
-def _findings(streams: Streams, row: Watched, now: datetime, open_: set[Stream]) -> list[Finding]:
-    """Return the streams whose sums alarm and whose fall is large enough on enough evidence."""
-    alarms = cusum(streams.z)
-    found = []
-    for number, start in zip(alarms.stream, alarms.start, strict=True):
-        area, operator, technology = streams.keys.row(int(number))
-        stream = Stream(streams.layer, area, operator, technology, row.kpi)
-        if stream in open_:
-            continue
-        own = streams.rows.slice(int(streams.first[number]), int(streams.last[number] - streams.first[number]))
-        own = own.filter((pl.col("back") >= 0) & (pl.col("back") < 2 * HORIZON_HOURS))
-        began = now - timedelta(hours=int(HORIZON_HOURS - start + _EARLIER_HOURS))
-        earliest = int((own["started_at"] < began).sum())
-        if own.height < 12:
-            continue
-        weight = 1 / own["deviation"].to_numpy() ** 2
-        held = np.clip(own["residual"].to_numpy(), -4 * own["deviation"].to_numpy(), 4 * own["deviation"].to_numpy())
-        cut = change_point(held, weight, max(earliest, 5))
-        before, after = own.slice(0, cut), own.slice(cut)
-        if not (_is_enough(before) and _is_enough(after)) or after.height < 6:
-            continue
-        shift = _compare(row, before, after)
-        fall = drop(row, shift.estimate)
-        # The cut was chosen among these hours as the one that looks worst: each was a chance to err.
-        searched = float(HORIZON_HOURS - start + _EARLIER_HOURS)
-        shift = shift._replace(p_value=min(shift.p_value * searched, 1.0))
-        if shift.p_value < confirm.LEVEL and fall >= row.fall:
-            found.append(Finding(stream, after["started_at"][0], before, after, shift, fall))
-    return found
+def _findings(judged: Judged, layer: str, row: Watched, known: dict[Stream, Event]) -> tuple[list[Finding], int]:
+    """Return the streams whose sums alarm and whose fall is large enough on enough evidence; how many there are."""
+    keys, z = judged.hours(row.kpi, layer)
+    ended = {
+        event.stream[1:4]: event.resolved_at
+        for event in known.values()
+        if event.stream.layer == layer and event.resolved_at is not None
+    }
+    _mute(z, keys, ended, judged.now)
+    alarms = cusum(z)
+    lasting = {one[1:4] for one, event in known.items() if one.layer == layer and event.resolved_at is None}
+    starts = {
+        keys[int(number)]: int(start)
+        for number, start in zip(alarms.stream, alarms.start, strict=True)
+        if keys[int(number)] not in lasting
+    }
+    rows = judged.streams(row.kpi, layer, list(starts))
+    found = [_finding(Stream(layer, *key, row.kpi), row, rows[key], start, judged.now) for key, start in starts.items()]
+    return [finding for finding in found if finding is not None], len(keys)
 
 
-def _event(finding: Finding, row: Watched, q: float, everyone: pl.DataFrame, shared: str, now: datetime) -> Event:
+def _finding(stream: Stream, row: Watched, own: pl.DataFrame, start: int, now: datetime) -> Finding | None:
+    """Look closer at a stream whose sum left zero at an hour of the horizon."""
+    searched = HORIZON_HOURS - start + _EARLIER_HOURS
+    earliest = int((own["started_at"] < now - timedelta(hours=searched)).sum())
+    if own.height < 12:
+        return None
+    weight = 1 / own["deviation"].to_numpy() ** 2
+    held = np.clip(own["residual"].to_numpy(), -4 * own["deviation"].to_numpy(), 4 * own["deviation"].to_numpy())
+    cut = change_point(held, weight, max(earliest, 5))
+    before, after = own.slice(0, cut), own.slice(cut)
+    if not (_is_enough(before) and _is_enough(after)) or after.height < 6:
+        return None
+    shift = _compare(row, before, after)
+    fall = drop(row, shift.estimate)
+    # The cut was chosen among these hours as the one that looks worst: each was a chance to err.
+    shift = shift._replace(p_value=min(shift.p_value * searched, 1.0))
+    if shift.p_value >= confirm.LEVEL or fall < row.fall:
+        return None
+    return Finding(stream, after["started_at"][0], before, after, shift, fall)
+
+
+def _event(finding: Finding, row: Watched, q: float, judged: Judged, shared: str) -> Event:
     stream, after = finding.stream, finding.after
-    others = everyone.filter((pl.col("started_at") >= finding.since) & (pl.col("area") != stream.area))
+    others = judged.elsewhere(row.kpi, stream.layer, stream.area, finding.since)
     guilty = blame.judge(finding.before, after, others, stream.operator, -finding.shift.estimate)
     return Event(
         stream, row.severity(finding.drop), finding.since, finding.drop,
         drop(row, finding.shift.high), drop(row, finding.shift.low), q, guilty.what, guilty.name,
-        int(after["tests"].sum()), after["probe_id"].n_unique(), shared, now, None, None, None,
+        int(after["tests"].sum()), after["probe_id"].n_unique(), shared, judged.now, None, None, None,
         bool(after["is_simulated"].any()),
     )  # fmt: skip
 
 
-def _follow(event: Event, streams: Streams, row: Watched, now: datetime) -> Event:
+def _follow(event: Event, own: pl.DataFrame | None, row: Watched, judged: Judged) -> Event:
     """Look again at a degradation that lasts: how large it is now, whether it is over, whether it is the new normal."""
+    now = judged.now
     if now - event.since >= NEW_NORMAL:
         return end(event, now, "new_normal")
-    own = streams.rows.filter(
-        (pl.col("area") == event.stream.area)
-        & (pl.col("operator") == event.stream.operator)
-        & (pl.col("technology") == event.stream.technology)
-        & (pl.col("back") >= 0)
-    )
+    if own is None:
+        return event
     before = own.filter(pl.col("started_at") < event.since)
     after = own.filter(pl.col("started_at") >= event.since)
     is_calm = _is_calm(event, row, before, after, now)
@@ -124,7 +131,7 @@ def _follow(event: Event, streams: Streams, row: Watched, now: datetime) -> Even
     fall = drop(row, whole.estimate)
     if now - event.confirmed_at < _EARLY and fall > 0:
         # A sudden fall was blamed on the word of a dozen tests.
-        others = streams.rows.filter((pl.col("started_at") >= event.since) & (pl.col("area") != event.stream.area))
+        others = judged.elsewhere(row.kpi, event.stream.layer, event.stream.area, event.since)
         guilty = blame.judge(before, after, others, event.stream.operator, -whole.estimate)
         event = event._replace(blame=guilty.what, blamed=guilty.name)
     return event._replace(
@@ -146,57 +153,43 @@ def _is_calm(event: Event, row: Watched, before: pl.DataFrame, after: pl.DataFra
     return drop(row, lately.estimate) < row.fall / 2 and lately.p_value > confirm.LEVEL
 
 
-def look(
-    judged: pl.DataFrame, row: Watched, layers: Sequence[str], events: Sequence[Event], now: datetime
-) -> list[Event]:
+def look(judged: Judged, row: Watched, layers: Sequence[str], events: Sequence[Event]) -> list[Event]:
     """Look at every stream of one KPI once.
 
     Parameters
     ----------
     judged
-        Tests with residuals (`residuals.judge`).
+        Tests with residuals until now.
     row
         The KPI.
     layers
         Layers of areas, `base_stations`, `operators`.
     events
         All events of this KPI so far.
-    now
-        Tests after it are not seen.
 
     Returns
     -------
     The events as they are now, new ones included.
     """
-    judged = judged.filter(
-        (pl.col("started_at") <= now) & (pl.col("started_at") > now - timedelta(hours=2 * HORIZON_HOURS))
-    )
-    if judged.is_empty():
+    if not judged.days or not judged.has(row.kpi):
         return list(events)
-    by_layer = {layer: of_layer(judged, layer, now) for layer in layers}
-    lasting = [event for event in events if event.resolved_at is None]
-    current = {
-        event.stream: _follow(event, by_layer[event.stream.layer], row, now)
-        if event.stream.layer in by_layer
-        else event
-        for event in lasting
-    }
-    ended = {event.stream: event.resolved_at for event in events if event.resolved_at is not None}
+    over = [event for event in events if event.resolved_at is not None]
+    lasting = {event.stream: event for event in events if event.resolved_at is None}
+    current: dict[Stream, Event] = {}
     findings: list[Finding] = []
     tests_count = 0
-    for streams in by_layer.values():
-        _mute(streams, ended, row.kpi, now)
-        findings += _findings(streams, row, now, set(current))
-        tests_count += streams.keys.height
+    known = {event.stream: event for event in over} | lasting
+    for layer in layers:
+        own = [stream for stream in lasting if stream.layer == layer]
+        rows = judged.streams(row.kpi, layer, [stream[1:4] for stream in own])
+        current |= {stream: _follow(lasting[stream], rows.get(stream[1:4]), row, judged) for stream in own}
+        found, count = _findings(judged, layer, row, known)
+        findings += found
+        tests_count += count
+    current = {stream: current.get(stream, event) for stream, event in lasting.items()}
     q_values = confirm.discoveries(np.array([f.shift.p_value for f in findings]), tests_count * LOOKS)
     sure = [(f, float(q)) for f, q in zip(findings, q_values, strict=True) if q <= confirm.FALSE_DISCOVERY]
-    fallen = [(f.stream, f.stream.area) for f, _ in sure] + [(s, s.area) for s in current]
+    fallen = {f.stream for f, _ in sure} | set(current)
     for finding, q in sure:
-        own = finding.stream
-        shared = sorted({
-            area for other, area in fallen
-            if other != own and other._replace(area=own.area) == own
-        })  # fmt: skip
-        everyone = by_layer[own.layer].rows
-        current[own] = _event(finding, row, q, everyone, ",".join(shared), now)
-    return [event for event in events if event.resolved_at is not None] + list(current.values())
+        current[finding.stream] = _event(finding, row, q, judged, together(finding.stream, fallen))
+    return [*over, *current.values()]

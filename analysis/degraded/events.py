@@ -9,8 +9,8 @@ from typing import NamedTuple
 import polars as pl
 
 from analysis import results
+from analysis.degraded.judged import column_of
 from analysis.degraded.residuals import Except
-from analysis.degraded.streams import column_of
 
 NEW_NORMAL = timedelta(days=14)
 """A degradation that lasts this long is how things are: the baseline learns it and the event ends."""
@@ -50,6 +50,11 @@ class Event(NamedTuple):
     resolution: str | None
     calm_since: datetime | None
     is_simulated: bool
+
+
+def together(stream: Stream, fallen: Iterable[Stream]) -> str:
+    """Name the other areas of a stream's layer that fell with it, comma separated."""
+    return ",".join(sorted({one.area for one in fallen if one != stream and one._replace(area=stream.area) == stream}))
 
 
 def end(event: Event, now: datetime, resolution: str) -> Event:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from analysis.coverage.cells import RESOLUTION
-from analysis.degraded.baseline import FEWEST_DAYS, LAG_DAYS, Values, expect, number
+from analysis.degraded.baseline import FEWEST_DAYS, LAG_DAYS, Baseline, Ints, Sizes, Values, expect, fit
 from analysis.degraded.holidays import HOLIDAYS, Holiday, is_holiday
-from analysis.degraded.kpis import Watched, oriented
+from analysis.degraded.kpis import BY_KPI, Watched, oriented
 from analysis.partition import parent_cell
 from analysis.technology import MOBILE
+
+Hashes = npt.NDArray[np.uint64]
 
 
 class Except(NamedTuple):
@@ -39,65 +42,135 @@ def _inside(frame: pl.DataFrame, one: Except) -> pl.Series:
     return frame.select(condition.fill_null(False)).to_series()
 
 
-def prepare(state: pl.DataFrame, finest: str, calendar: Sequence[Holiday] = HOLIDAYS) -> pl.DataFrame:
-    """Number groups, areas, devices at their places and holidays once for every KPI."""
+class Books(NamedTuple):
+    """Hashes in order of the groups, areas, places and devices that are known: their places are their numbers."""
+
+    group: Hashes
+    area: Hashes
+    place: Hashes
+    device: Hashes
+
+    @property
+    def sizes(self) -> Sizes:
+        """Return how many there are, and one of each for what is not in the book."""
+        return Sizes(*(len(own) + 1 for own in self))
+
+
+def _hashes(mobile: pl.DataFrame, finest: str) -> list[Hashes]:
+    # Hashes of 64 bits: among two million rows two distinct ones collide once in nine million runs.
+    group = ["operator", "technology"]
+    owners = (group, [*group, finest], [*group, "place"], [*group, "probe_id", "place"])
+    return [mobile.select(own).fill_null("").hash_rows(seed=1).to_numpy() for own in owners]
+
+
+def _mobile(state: pl.DataFrame) -> pl.DataFrame:
     cell = parent_cell(state["h3_cell"].to_numpy(), RESOLUTION - 1)
-    mobile = state.with_columns(pl.Series("place", cell.astype(np.int64))).filter(pl.col("technology").is_in(MOBILE))
+    return state.with_columns(pl.Series("place", cell.astype(np.int64))).filter(pl.col("technology").is_in(MOBILE))
+
+
+def books(state: pl.DataFrame, finest: str) -> Books:
+    """Number what there is in a state."""
+    return Books(*(np.unique(own) for own in _hashes(_mobile(state), finest)))
+
+
+def prepare(
+    state: pl.DataFrame, finest: str, calendar: Sequence[Holiday] = HOLIDAYS, known: Books | None = None
+) -> pl.DataFrame:
+    """Number groups, areas, devices at their places and holidays once for every KPI.
+
+    Parameters
+    ----------
+    state
+        Rows of `compact.rolling`.
+    finest
+        Column of the finest layer.
+    calendar
+        Days on which people live another week.
+    known
+        Numbers given before; made from the state itself where there are none.
+    """
+    known = known or books(state, finest)
+    mobile = _mobile(state)
     days = mobile["started_at"].dt.convert_time_zone("Asia/Ho_Chi_Minh").dt.date()
     off = {day: is_holiday(day, calendar) for day in days.unique().to_list()}
     holiday = days.replace_strict(off, return_dtype=pl.Boolean)
-    group = number(mobile["operator"], mobile["technology"])
+    names = ("group", "area_number", "place_number", "device_number")
+    numbered = zip(names, known, _hashes(mobile, finest), strict=True)
     return mobile.with_columns(
-        pl.Series("group", group),
-        pl.Series("area_number", number(mobile["operator"], mobile["technology"], mobile[finest].fill_null(""))),
-        pl.Series("place_number", number(mobile["operator"], mobile["technology"], mobile["place"])),
-        pl.Series(
-            "device_number", number(mobile["operator"], mobile["technology"], mobile["probe_id"], mobile["place"])
-        ),
+        *(pl.Series(name, _number(book, own)) for name, book, own in numbered),
         # People on holiday live a Sunday wherever they are.
         pl.when(holiday).then(144 + pl.col("hour") % 24).otherwise(pl.col("hour")).alias("hour"),
         holiday.alias("is_holiday"),
-    ).with_row_index("test")
+    )
 
 
-def judge(prepared: pl.DataFrame, today: datetime, row: Watched, exceptions: Sequence[Except] = ()) -> pl.DataFrame:
-    """Judge the tests of one KPI.
+def _number(book: Hashes, own: Hashes) -> Ints:
+    """Return the number of each hash in a book; the number after the last where it is not in it."""
+    if not len(book):
+        return np.zeros(len(own), np.int64)
+    place = np.minimum(np.searchsorted(book, own), len(book) - 1)
+    return np.where(book[place] == own, place, len(book)).astype(np.int64)
+
+
+def _values(frame: pl.DataFrame, row: Watched) -> Values:
+    numbers = ("group", "hour", "area_number", "place_number", "device_number")
+    return Values(
+        oriented(row, frame[row.kpi].to_numpy().astype(np.float64)),
+        *(frame[name].to_numpy().astype(np.int64) for name in numbers),
+    )
+
+
+def _measured(prepared: pl.DataFrame, row: Watched) -> pl.DataFrame:
+    return prepared.filter(pl.col(row.kpi).is_not_null() & pl.col(row.kpi).is_finite())
+
+
+def learn(
+    prepared: pl.DataFrame, sizes: Sizes, today: datetime, row: Watched, exceptions: Sequence[Except] = ()
+) -> Baseline | None:
+    """Learn the baseline of one KPI; None where there is too little history.
 
     Parameters
     ----------
     prepared
         Rows of `prepare`.
+    sizes
+        Of the books they were numbered by.
     today
-        Start of the current civil day; rows within `LAG_DAYS` before it are judged and not learnt from.
+        Start of the current civil day; rows within `LAG_DAYS` before it are not learnt from.
     row
         The KPI.
     exceptions
         Rows of degradations that last, or of before a new normal.
-
-    Returns
-    -------
-    The rows that have the KPI and something to be compared with, with residual and deviation.
     """
-    frame = prepared.filter(pl.col(row.kpi).is_not_null() & pl.col(row.kpi).is_finite())
+    frame = _measured(prepared, row)
     if frame.is_empty() or (today - frame["started_at"].min()) < timedelta(FEWEST_DAYS):  # type: ignore[operator]
-        return frame.clear().with_columns(residual=pl.lit(0.0), deviation=pl.lit(1.0))
+        return None
     learnt = (frame["started_at"] < today - timedelta(LAG_DAYS)) & ~frame["is_holiday"]
     for one in exceptions:
         if one.kpi == row.kpi:
             learnt &= ~_inside(frame, one)
-    found = expect(
-        Values(
-            oriented(row, frame[row.kpi].to_numpy().astype(np.float64)),
-            frame["group"].to_numpy(),
-            frame["hour"].to_numpy().astype(np.int64),
-            frame["area_number"].to_numpy(),
-            frame["place_number"].to_numpy(),
-            frame["device_number"].to_numpy(),
-            learnt.to_numpy(),
-        )
-    )
-    return frame.with_columns(
-        pl.Series("residual", found.residual),
-        pl.Series("deviation", found.deviation),
-        pl.Series("known", found.is_known),
-    ).filter(pl.col("known"))
+    return fit(_values(frame.filter(learnt), row), sizes)
+
+
+def judge(prepared: pl.DataFrame, baselines: Mapping[str, Baseline | None]) -> pl.DataFrame:
+    """Judge tests: `residual_<kpi>` and `deviation_<kpi>` beside each, null where nothing is expected.
+
+    Parameters
+    ----------
+    prepared
+        Rows of `prepare`, numbered by the books the baselines were learnt with.
+    baselines
+        By KPI.
+    """
+    judged = prepared.drop("place", "group", "area_number", "place_number", "device_number", "hour", "is_holiday")
+    columns = []
+    for kpi, baseline in baselines.items():
+        row = BY_KPI[kpi]
+        has = (prepared[kpi].is_not_null() & prepared[kpi].is_finite()).fill_null(False)
+        residual, deviation = np.full(prepared.height, np.nan), np.full(prepared.height, np.nan)
+        if baseline is not None:
+            found = expect(baseline, _values(prepared.filter(has), row))
+            rows = np.flatnonzero(has.to_numpy())[found.is_known]
+            residual[rows], deviation[rows] = found.residual[found.is_known], found.deviation[found.is_known]
+        columns += [pl.Series(f"residual_{kpi}", residual), pl.Series(f"deviation_{kpi}", deviation)]
+    return judged.with_columns(column.fill_nan(None) for column in columns).drop(*baselines)

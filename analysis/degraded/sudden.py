@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analysis.degraded.streams import column_of
+from analysis.degraded.judged import KEYS, Judged, Key, column_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,7 +34,6 @@ _HELD = 3.0
 REFERENCE = timedelta(days=2)
 _FEWEST = 200
 """Tests of the reference below which nothing is known of their scatter."""
-KEYS = ("area", "operator", "technology")
 
 
 class Sudden(NamedTuple):
@@ -64,38 +63,27 @@ def limit(tests_a_month: float) -> float:
     return float(np.log(max(tests_a_month, 1e5) / (RUN * A_MONTH)))
 
 
-def _standard(frame: pl.DataFrame, kpi: str) -> pl.DataFrame:
-    """Return each test's score of one KPI, and the score that the fall sought takes from it."""
-    z = np.clip(frame["residual"].to_numpy() / frame["deviation"].to_numpy(), -_HELD, _HELD)
-    spread = _spread(z)
-    sought = -float(np.log(1 - SOUGHT[kpi]))
-    return frame.select(
-        "test", pl.Series(f"z_{kpi}", z / spread), (sought / (pl.col("deviation") * spread)).alias(f"gap_{kpi}")
-    )
-
-
-def standards(judged: Mapping[str, pl.DataFrame], now: datetime, span: timedelta = REFERENCE) -> pl.DataFrame | None:
+def standards(judged: Judged, span: timedelta = REFERENCE) -> pl.DataFrame | None:
     """Return the tests of the last days with each KPI's score and the score that is sought; None below 200 tests.
 
     Parameters
     ----------
     judged
-        Judged tests (`residuals.judge`) by KPI.
-    now
-        Tests after it are not seen.
+        Tests with residuals until now.
     span
         How far back.
     """
-    recent = {
-        kpi: judged[kpi].filter(pl.col("started_at").is_between(now - span, now)) for kpi in SOUGHT if kpi in judged
-    }
-    recent = {kpi: frame for kpi, frame in recent.items() if frame.height >= _FEWEST}
-    if not recent:
-        return None
-    tests = pl.concat([frame.drop("residual", "deviation") for frame in recent.values()]).unique("test")
-    for kpi, frame in recent.items():
-        tests = tests.join(_standard(frame, kpi), on="test", how="left")
-    return tests
+    tests = judged.recent(span)
+    for kpi, share in SOUGHT.items():
+        if f"residual_{kpi}" not in tests.columns:
+            continue
+        deviation = tests[f"deviation_{kpi}"].to_numpy()
+        z = np.clip(tests[f"residual_{kpi}"].to_numpy() / deviation, -_HELD, _HELD)
+        if np.isfinite(z).sum() >= _FEWEST:
+            spread = _spread(z[np.isfinite(z)])
+            gap = -float(np.log(1 - share)) / (deviation * spread)
+            tests = tests.with_columns(pl.Series(f"z_{kpi}", z / spread), pl.Series(f"gap_{kpi}", gap))
+    return tests if any(f"z_{kpi}" in tests.columns for kpi in SOUGHT) else None
 
 
 def _agreement(z: Floats) -> Floats:
@@ -119,8 +107,8 @@ def scores(tests: pl.DataFrame, way: Sequence[str]) -> pl.DataFrame:
         KPIs that are looked at together.
     """
     kpis = [kpi for kpi in way if f"z_{kpi}" in tests.columns]
-    z = tests.select(f"z_{kpi}" for kpi in kpis).cast(pl.Float64).fill_null(np.nan).to_numpy()
-    gap = tests.select(f"gap_{kpi}" for kpi in kpis).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    z = tests.select(f"z_{kpi}" for kpi in kpis).to_numpy()
+    gap = tests.select(f"gap_{kpi}" for kpi in kpis).to_numpy()
     agreement = _agreement(z)
     score, sought = np.zeros(len(z)), np.zeros(len(z))
     seen = ~np.isnan(z)
@@ -166,9 +154,7 @@ def ratios(tests: pl.DataFrame, wider: float, block: pl.Expr | None = None) -> p
     return order.with_columns(((-gap * score - gap**2 / 2) / nth.sqrt()).alias("ratio"))
 
 
-def falls(
-    tests: pl.DataFrame, layer: str, now: datetime, height: float, ended: Mapping[tuple[str, str, str], datetime]
-) -> list[Sudden]:
+def falls(tests: pl.DataFrame, layer: str, now: datetime, height: float, ended: Mapping[Key, datetime]) -> list[Sudden]:
     """Return the streams of a layer that fell suddenly.
 
     Parameters

@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.degraded import blame, events, holidays, streams
+from analysis.degraded import blame, events, holidays
 from analysis.degraded.confirm import discoveries, shift
 from analysis.degraded.detect import look
 from analysis.degraded.events import Event, Stream
+from analysis.degraded.judged import OPERATORS, Judged
 from analysis.degraded.kpis import BY_KPI, WATCHED, drop
-from analysis.degraded.residuals import judge, prepare
+from analysis.degraded.residuals import books, judge, learn, prepare
 from measurement.kpi import BY_ID
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -58,9 +59,12 @@ def state(
 
 def looked(frame: pl.DataFrame, now: datetime, known: list[Event] | None = None) -> list[Event]:
     midnight = (now + timedelta(hours=7)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=7)
-    prepared = prepare(frame.filter(pl.col("started_at") <= now), "areas_wards")
-    judged = judge(prepared, midnight, DOWNLINK, events.exceptions(known or []))
-    return look(judged, DOWNLINK, ["wards", streams.OPERATORS], known or [], now)
+    seen = frame.filter(pl.col("started_at") <= now)
+    numbers = books(seen, "areas_wards")
+    prepared = prepare(seen, "areas_wards", known=numbers)
+    baseline = learn(prepared, numbers.sizes, midnight, DOWNLINK, events.exceptions(known or []))
+    judged = Judged.of(judge(prepared, {DOWNLINK.kpi: baseline}), now)
+    return look(judged, DOWNLINK, ["wards", OPERATORS], known or [])
 
 
 FALL = datetime(2026, 5, 28, 3, tzinfo=UTC)

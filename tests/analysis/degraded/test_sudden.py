@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from analysis.degraded import early, recovery
-from analysis.degraded.events import end
+from analysis.degraded.events import Event, end
+from analysis.degraded.judged import Judged
 from analysis.degraded.sudden import SOUGHT, WAYS, falls, limit, scores, standards
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -20,7 +21,7 @@ DEVIATION = 0.35
 def judged(
     seed: int = 1, hours: int = 16, areas: int = 6, fall: float = 0.0, minutes: int = 0, agree: float = 0.0,
     latency: float = 0.0, loud: bool = False,
-) -> dict[str, pl.DataFrame]:  # fmt: skip
+) -> pl.DataFrame:  # fmt: skip
     """Tests of `areas` districts at 60 an hour each; the first falls by a share in the last `minutes`."""
     rng = np.random.default_rng(seed)
     count = hours * 60 * areas
@@ -32,29 +33,31 @@ def judged(
     names = [f"p{number}" for number in np.where(is_loud, -1, probe)]
     at = pl.Series([NOW - timedelta(minutes=float(m)) for m in ago], dtype=pl.Datetime("us", "UTC"))
     shared = rng.normal(0, DEVIATION, count)
-    frames = {}
+    columns = {}
     for kpi in SOUGHT:
         own = rng.normal(0, DEVIATION, count)
         residual = np.sqrt(agree) * shared + np.sqrt(1 - agree) * own
         residual = residual + hit * np.log1p(-(latency if kpi == "latency" else fall))
-        residual = np.where(is_loud, -4.0, residual)
-        frames[kpi] = pl.DataFrame(
-            {
-                "test": np.arange(count, dtype=np.uint32),
-                "started_at": at,
-                "areas_districts_2024": [f"d{number}" for number in area],
-                "operator": "Viettel", "technology": "4g", "server": "a.example", "base_station": None,
-                "probe_id": names,
-                "is_simulated": True, "residual": residual, "deviation": DEVIATION,
-            },
-            schema_overrides={"base_station": pl.String},
-        )  # fmt: skip
-    return frames
+        columns[f"residual_{kpi}"] = np.where(is_loud, -4.0, residual)
+        columns[f"deviation_{kpi}"] = np.full(count, DEVIATION)
+    return pl.DataFrame(
+        {
+            "started_at": at,
+            "areas_districts_2024": [f"d{number}" for number in area],
+            "operator": "Viettel", "technology": "4g", "server": "a.example", "base_station": None,
+            "probe_id": names, "is_simulated": True, **columns,
+        },
+        schema_overrides={"base_station": pl.String},
+    )  # fmt: skip
+
+
+def looked(tests: pl.DataFrame, known: list[Event] | None = None, now: datetime = NOW) -> list[Event]:
+    return early.look(Judged.of(tests, now), LAYERS, known or [])
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_fall_of_forty_percent_is_told_after_a_dozen_tests(seed: int) -> None:
-    found = early.look(judged(seed, fall=0.4, minutes=20), LAYERS, [], NOW)
+    found = looked(judged(seed, fall=0.4, minutes=20))
     assert [e.stream[1:3] for e in found] == [("d0", "Viettel")]
     (event,) = found
     assert event.stream.kpi in WAYS[0]
@@ -66,7 +69,7 @@ def test_a_fall_of_forty_percent_is_told_after_a_dozen_tests(seed: int) -> None:
 
 
 def test_latency_that_rises_too_tells_it_sooner() -> None:
-    tests = standards(judged(fall=0.4, minutes=20, latency=0.5), NOW)
+    tests = standards(Judged.of(judged(fall=0.4, minutes=20, latency=0.5), NOW))
     assert tests is not None
     rates, both = (falls(scores(tests, way), LAYERS[0], NOW, 5.0, {})[0].height for way in WAYS)
     assert both > 1.2 * rates
@@ -76,23 +79,23 @@ def test_latency_that_rises_too_tells_it_sooner() -> None:
 def test_healthy_districts_are_silent_at_every_look(seed: int) -> None:
     frames = judged(seed)
     for minutes in range(0, 12 * 60, 40):
-        assert early.look(frames, LAYERS, [], NOW - timedelta(minutes=minutes)) == []
+        assert looked(frames, now=NOW - timedelta(minutes=minutes)) == []
 
 
 def test_one_loud_phone_is_no_fall() -> None:
-    assert early.look(judged(loud=True, minutes=40), LAYERS, [], NOW) == []
+    assert looked(judged(loud=True, minutes=40)) == []
 
 
 def test_what_is_known_or_over_is_not_told_again() -> None:
     frames = judged(fall=0.4, minutes=30)
-    (event,) = early.look(frames, LAYERS, [], NOW)
-    assert early.look(frames, LAYERS, [event], NOW) == []
-    assert early.look(frames, LAYERS, [end(event, NOW - timedelta(minutes=1), "recovered")], NOW) == []
+    (event,) = looked(frames)
+    assert looked(frames, [event]) == []
+    assert looked(frames, [end(event, NOW - timedelta(minutes=1), "recovered")]) == []
 
 
 def test_rates_that_agree_are_not_evidence_twice() -> None:
     def sought(agree: float) -> float:
-        tests = standards(judged(agree=agree), NOW)
+        tests = standards(Judged.of(judged(agree=agree), NOW))
         assert tests is not None
         return float(scores(tests, WAYS[0])["gap"].mean())  # type: ignore[arg-type]
 
