@@ -120,8 +120,9 @@ ALERTS: tuple[Alert, ...] = (
     Alert("AreaDegraded", Scope.AREA, Severity.WARNING, "haidang:area:degraded == 1", "<2m>", "<30m>",
           "Area degraded", "Khu vực suy giảm",
           f"{_AREA}: at least {MINOR} % worse than its own past.", f"{_AREA}: kém ít nhất {MINOR} % so với trước đây.", "area"),
+    # Places have fewer tests, so their end is seen later than the district's: three hours after it they are still its.
     Alert("PlaceDegraded", Scope.AREA, Severity.WARNING,
-          f"({_degraded('communes-.*|zones', but='<layers>')} >= 1 or {_degraded('base_stations')} >= 2) unless on (operator) (haidang:area:degraded >= 1) unless on (operator) (haidang:operator:degraded >= 1)", "<10m>", "<30m>",
+          f"({_degraded('communes-.*|zones', but='<layers>')} >= 1 or {_degraded('base_stations')} >= 2) unless on (operator) (max_over_time(haidang:area:degraded[<3h>]) >= 1) unless on (operator) (max_over_time(haidang:operator:degraded[<3h>]) >= 1)", "<10m>", "<30m>",
           "Commune, zone or base station degraded", "Xã/phường, khu công nghiệp hoặc trạm suy giảm",
           f"{_AREA} ({{{{ $labels.layer }}}}): worse than its own past, while no district of the operator is.", f"{_AREA} ({{{{ $labels.layer }}}}): kém hơn trước đây, trong khi không quận/huyện nào của nhà mạng suy giảm.", "area"),
     # The network: absolute limits, live, M-of-N, minimum of tests and probes.
