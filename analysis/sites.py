@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -24,12 +26,22 @@ CONNECTED_S = 86_400.0
 _NOT_LINE = ("interrupted", "permission_denied", "method_unavailable", "server_busy")
 
 
-def outages(
-    at: npt.NDArray[np.float64], is_up: npt.NDArray[np.bool_], usual_s: float
-) -> tuple[float, int, float, float]:
-    """Return seconds down, number of outages, the longest of them, and seconds of silence.
+class Outages(NamedTuple):
+    """What a line's tests say of its outages. Seconds, and the number of runs of failed tests."""
 
-    An outage runs from its first failed test to the next good one, or to the last test; silence within it is silence.
+    down_s: float  # best guess
+    least_s: float  # surely
+    most_s: float  # at most
+    outages_count: int
+    longest_s: float
+    silent_s: float
+
+
+def outages(at: npt.NDArray[np.float64], is_up: npt.NDArray[np.bool_], usual_s: float) -> Outages:
+    """Return how long a line was down, and within what bounds.
+
+    Between two failed tests it was down. Between a good and a failed one nobody saw when it broke or came back: none of
+    that gap is sure, all of it possible, and half of it, of a usual interval at most, is the guess. Silence is silence.
 
     Parameters
     ----------
@@ -43,15 +55,22 @@ def outages(
     Examples
     --------
     >>> outages(np.arange(5.0) * 60, np.array([True, False, False, True, True]), 60.0)
-    (120.0, 1, 120.0, 0.0)
+    Outages(down_s=120.0, least_s=60.0, most_s=180.0, outages_count=1, longest_s=120.0, silent_s=0.0)
     """
     gap = np.diff(at)
     silent = gap > SILENT_INTERVALS * usual_s
-    down = np.where(is_up[:-1] | silent, 0.0, gap)
-    starts = np.flatnonzero(~is_up & np.concatenate(([True], is_up[:-1])))
-    run = np.cumsum(np.isin(np.arange(len(gap)), starts))
-    lengths = np.bincount(run, down) if len(gap) else np.zeros(1)
-    return float(down.sum()), len(starts), float(lengths.max(initial=0.0)), float(gap[silent].sum())
+    failed = ~is_up[:-1] & ~is_up[1:] & ~silent
+    edge = (is_up[:-1] != is_up[1:]) & ~silent
+    guess = np.where(failed, gap, np.where(edge, np.minimum(gap, usual_s) / 2, 0.0))
+    starts = ~is_up & np.concatenate(([True], is_up[:-1]))
+    # The gap before an outage's first failed test is the outage's, and every one until the next outage's.
+    run = np.cumsum(starts)[1:]
+    lengths = np.bincount(run, guess) if len(gap) else np.zeros(1)
+    least = float(gap[failed].sum())
+    return Outages(
+        float(guess.sum()), least, least + float(gap[edge].sum()), int(starts.sum()), float(lengths.max(initial=0.0)),
+        float(gap[silent].sum()),
+    )  # fmt: skip
 
 
 def fixed_tests(frame: pl.DataFrame) -> pl.DataFrame:
@@ -73,18 +92,24 @@ def sites(tests: pl.DataFrame, layer: str | None) -> pl.DataFrame:
     for (probe,), own in ordered.group_by("probe_id", maintain_order=True):
         at = own["started_at"].dt.timestamp("us").to_numpy() / 1e6
         usual = float(np.median(np.diff(at))) if len(at) > 1 else 0.0
-        down, count, longest, silent = outages(at, own["is_up"].to_numpy(), usual)
-        seen = at[-1] - at[0] - silent
         is_up = own["is_up"].to_numpy()
+        found = outages(at, is_up, usual)
+        seen = at[-1] - at[0] - found.silent_s
+
+        def available(down_s: float, seen: float = seen, alone: bool = bool(is_up[0])) -> float:
+            return 1 - down_s / seen if seen > 0 else float(alone)
+
         good = float(at[is_up].max()) if is_up.any() else -np.inf
         rows.append(
             {
                 "probe_id": probe,
                 "layer": layer,
-                "availability": 1 - down / seen if seen > 0 else float(own["is_up"][0]),
-                "outages_count": count,
-                "longest_outage_s": longest,
-                "silent_s": silent,
+                "availability": available(found.down_s),
+                "availability_low": available(found.most_s),
+                "availability_high": available(found.least_s),
+                "outages_count": found.outages_count,
+                "longest_outage_s": found.longest_s,
+                "silent_s": found.silent_s,
                 "is_connected": last - good <= CONNECTED_S,
             }
         )

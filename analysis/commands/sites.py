@@ -26,6 +26,7 @@ def _text(frame: pl.DataFrame) -> str:
             row["technology"] or "-",
             "yes" if row["is_connected"] else "NO",
             f"{row['availability'] * 100:.2f}",
+            f"{row['availability_low'] * 100:.2f}-{row['availability_high'] * 100:.2f}",
             row["outages_count"],
             f"{row['longest_outage_s'] / 3600:.1f}",
             f"{row['silent_s'] / 3600:.1f}",
@@ -35,8 +36,8 @@ def _text(frame: pl.DataFrame) -> str:
         ]
         for row in worst.iter_rows(named=True)
     ]
-    header = ("office", "area", "operator", "line", "connected", "available %", "outages", "longest h", "silent h",
-              "downlink Mbit/s", "latency ms", "tests")  # fmt: skip
+    header = ("office", "area", "operator", "line", "connected", "available %", "between %", "outages", "longest h",
+              "silent h", "downlink Mbit/s", "latency ms", "tests")  # fmt: skip
     title = "" if frame.height <= len(rows) else f"; the {len(rows)} least available:"
     return f"{head}{title}\n\n{grid(header, rows)}"
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from analysis import compliance, registry, thresholds
+from analysis import compliance, registry, sites, thresholds
 from analysis.base_stations import swapped_sectors
 from analysis.cli import group
 from analysis.propagation import fit_path_loss
@@ -68,6 +68,24 @@ def test_hurried_tests_do_not_count() -> None:
     assert compliance.spaced(hurried, 30.0).height == 34
 
 
+@pytest.mark.parametrize(
+    ("is_up", "gaps", "expected"),
+    [
+        ([1, 1, 1], [6, 6], (0, 0, 0, 0)),
+        ([1, 0, 1], [6, 6], (6, 0, 12, 1)),  # one failed test among sparse ones: a minute or twelve hours
+        ([1, 0, 1], [12, 6], (6, 0, 18, 1)),  # a longer gap than usual guesses no longer an outage
+        ([1, 0, 1], [6, 30], (3, 0, 6, 1)),  # silence after it
+        ([0, 0, 1, 0], [6, 6, 6], (12, 6, 18, 2)),
+    ],
+)
+def test_an_outage_is_bound_by_the_tests_around_it(
+    is_up: list[int], gaps: list[int], expected: tuple[int, ...]
+) -> None:
+    at = np.concatenate(([0.0], np.cumsum(gaps))) * 3600
+    found = sites.outages(at, np.array(is_up, bool), 6 * 3600.0)
+    assert (found.down_s / 3600, found.least_s / 3600, found.most_s / 3600, found.outages_count) == expected
+
+
 def test_sites_tell_outages_and_connected_offices(tmp_path: Path) -> None:
     hours = [city.START + timedelta(hours=h) for h in range(240)]
     frames = []
@@ -87,6 +105,7 @@ def test_sites_tell_outages_and_connected_offices(tmp_path: Path) -> None:
     a, b, c = found.sort("probe_id").iter_rows(named=True)
     assert (a["outages_count"], a["longest_outage_s"]) == (1, 5 * 3600.0)
     assert a["availability"] == pytest.approx(1 - 5 / 239)
+    assert (a["availability_low"], a["availability_high"]) == pytest.approx((1 - 6 / 239, 1 - 4 / 239))
     assert (b["is_connected"], c["availability"]) == (False, 1.0)
 
 
