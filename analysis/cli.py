@@ -11,6 +11,7 @@ VERBS = {
     "sites": Verb("sites", "availability of fixed lines"),
     "participation": Verb("participation", "users and samples against targets"),
     "compare": Verb("compare", "two periods, areas or operators"),
+    "changes": Verb("changes", "what changed since the month before"),
     "coverage": Verb("coverage", "signal surfaces and holes between the samples"),
     "degraded": Verb("degraded", "what is worse than its own past"),
     "plan": Verb("plan", "where to measure next"),

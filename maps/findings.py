@@ -59,10 +59,31 @@ SCALED = {
     "hexagons": ("value", "p10"),
     "series": ("value", "low", "high"),
     "histograms": ("bin_low", "bin_high"),
+    "bts_series": ("value", "low", "high"),
+    "changes": ("first", "second", "change", "low", "high"),
+    "bts_histograms": ("bin_low", "bin_high"),
     "compliance": ("value", "low", "high", "limit"),
     "coverage": ("mean", "threshold"),
 }
 """Columns in the KPI's unit, by table: they are shown in the unit people read. Ratios of change are not among them."""
+
+
+def hour_spans(hours: str) -> str:
+    """Return hours of the day as spans.
+
+    Examples
+    --------
+    >>> hour_spans('00,01,02,07,22,23')
+    '0–2, 7, 22–23'
+    """
+    numbers = sorted({int(hour) for hour in hours.split(",") if hour.strip().isdigit()})
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in spans)
 
 
 def worth_reading(table: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -77,6 +98,8 @@ def worth_reading(table: str, frame: pl.DataFrame) -> pl.DataFrame:
         )
     if table == "degraded" and "severity" in frame.columns:
         return frame.filter(pl.col("severity") > 0).sort("severity", "drop_ratio", descending=True)
+    if table == "holes" and "hours" in frame.columns:
+        return frame.with_columns(pl.col("hours").map_elements(hour_spans, return_dtype=pl.String))
     if table == "sites" and "availability" in frame.columns:
         return frame.sort("availability", "probe_id", nulls_last=True)
     if table == "compliance" and "verdict" in frame.columns:

@@ -21,6 +21,7 @@ from shapely.geometry import MultiPolygon
 
 from analysis.results import ALL
 from maps import language
+from maps.coast import coast
 from maps.scales import COLOURS, GRADES, NO_DATA, breaks_of, row_class
 from maps.selection import Selection, is_rated, rows
 from maps.shapes import Shaped, label_point, shape
@@ -30,7 +31,7 @@ from measurement.kpi import BY_ID
 FONTS = Path(__file__).parent / "assets" / "be-vietnam-pro-ttf"
 FAMILY = "Be Vietnam Pro"
 DPI = 150
-INK, SOFT, SEA = "#14222d", "#4b5b67", "#dfe8ee"
+INK, SOFT, SEA, LAND = "#14222d", "#4b5b67", "#d3e3ec", "#eeece3"
 POINT_DEG = 72  # points in an inch; names fit where their circle is as wide as they are
 
 
@@ -158,6 +159,10 @@ def draw(source: Source, selection: Selection, code: str, size_px: tuple[int, in
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
+    if coast().covers(shaped.view.box):
+        axes.add_collection(
+            PatchCollection([_outline(coast().land)], facecolor=LAND, edgecolor="#b9c4cb", linewidth=0.4)
+        )
     _areas(axes, shaped, found, selection)
     west, east, south, north = shaped.view.box
     middle = (south + north) / 2
@@ -180,6 +185,8 @@ def draw(source: Source, selection: Selection, code: str, size_px: tuple[int, in
     if far:
         names = ", ".join(a.name if code == "vi" else a.name_en for a in far[:5])
         notes.append(language.text(code, "picture.far", names=names))
+    if coast().covers(shaped.view.box):
+        notes.append(coast().attribution)
     figure.text(0.012, 0.022, " · ".join(notes), fontsize=8, color=SOFT, va="center", parse_math=False)
     if source.is_simulated:
         figure.text(

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
+from maps.coast import coast
 from maps.view import Part, View, seam, unwrap, view_of
 from measurement.geography import Layer, corners
 
@@ -65,9 +66,14 @@ def _points(geometries: list[MultiPolygon]) -> int:
 
 
 def shape(layer: Layer, point_limit: int = POINT_LIMIT) -> Shaped:
-    """Prepare a layer: one side of the antimeridian, valid, simplified until at most `point_limit` points are left."""
+    """Prepare a layer: one side of the antimeridian, valid, simplified until at most `point_limit` points are left.
+
+    Approximate areas are cut at the shore: their makers knew no coastline.
+    """
     west = seam([x for area in layer.areas for x, _ in corners(area)])
     full = [_multi(area.polygons, west) for area in layer.areas]
+    if layer.is_approximate:
+        full = coast().ashore(full)
     drawn, tolerance = full, 0.0
     count = _points(full)
     if count > point_limit:

@@ -14,10 +14,11 @@ import polars as pl
 
 from analysis.results import ALL, WHOLE
 from maps import folium_map, language, scales
+from maps.coast import coast
 from maps.findings import FINDINGS
 from maps.packing import write_script
-from maps.publish import hexagons, ratings, surfaces
-from maps.shapes import Shaped, payload, shape
+from maps.publish import changes, hexagons, ratings, stations, surfaces
+from maps.shapes import Shaped, payload, quantise, shape
 from maps.source import RESULTS, Source, default_layer
 from maps.view import View, around, unwrap, view_of
 
@@ -85,7 +86,8 @@ def build(source: Source, folder: Path, options: Options, progress: Progress = l
     for index, each in enumerate(shaped):
         write_script(folder, f"layer-{index}", payload(each))
     words = {column: source.words(column) for column in ("operator", "technology")} | {"period": source.periods}
-    files = list(_tables(source, folder, words, options, west, progress))
+    opening = shaped[default_layer(source.layers, options.made_at.date())] if shaped else None
+    files = [*_land(folder, view), *_tables(source, folder, words, options, west, opening, progress)]
     progress("writing pages")
     meta = _meta(source, shaped, view, words, files, options)
     write_script(folder, "site", meta)
@@ -97,18 +99,35 @@ def build(source: Source, folder: Path, options: Options, progress: Progress = l
     return Built(len(sizes), sum(sizes), notes)
 
 
+def _land(folder: Path, view: View) -> Iterator[str]:
+    """Write `land` where the package's coastline knows the whole view; yield its name."""
+    if coast().covers(view.box):
+        rings = [[quantise(ring.coords) for ring in (p.exterior, *p.interiors)] for p in coast().land.geoms]
+        write_script(folder, "land", {"attribution": coast().attribution, "polygons": rings})
+        yield "land"
+
+
 def _tables(
-    source: Source, folder: Path, words: dict[str, list[str]], options: Options, west: float, progress: Progress
+    source: Source,
+    folder: Path,
+    words: dict[str, list[str]],
+    options: Options,
+    west: float,
+    opening: Shaped | None,
+    progress: Progress,
 ) -> Iterator[str]:
     tables = source.tables
     if "area_ratings" in tables:
         progress("ratings of areas")
         yield from ratings.write_area_maps(folder, tables["area_ratings"], source.layers, source.periods)
         yield from ratings.write_area_pages(folder, tables, source.layers)
-    yield from ratings.write_stations(folder, source.stations, words["operator"])
+    if "changes" in tables:
+        yield from changes.write_changes(folder, tables["changes"], source.layers)
+    yield from stations.write_stations(folder, source.stations, words["operator"], opening)
     if "bts_ratings" in tables:
         progress("ratings of base stations")
-        yield from ratings.write_station_ratings(folder, tables["bts_ratings"], source.stations, source.periods)
+        yield from stations.write_station_ratings(folder, tables["bts_ratings"], source.stations, source.periods)
+        yield from stations.write_station_pages(folder, tables, source.stations, internal=options.internal)
     if "hexagons" in tables:
         progress("hexagons")
         yield from hexagons.write_hexagons(folder, tables["hexagons"], words, internal=options.internal, west=west)
@@ -149,7 +168,7 @@ def _meta(
         "default_layer": default_layer(source.layers, today),
         "layers": [_layer_meta(each, today) for each in shaped],
         "stations_count": len(source.stations),
-        "shard": ratings.SHARD,
+        "shard": stations.SHARD,
         "floors": [hexagons.MIN_TESTS, hexagons.MIN_DEVICES],
         "computed": [name for name in RESULTS if name in source.tables],
         "results": RESULTS,

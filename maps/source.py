@@ -17,8 +17,8 @@ from measurement.geography import BaseStation, Layer
 from measurement.kpi import KPIS
 
 RESULTS = (
-    "area_ratings", "bts_ratings", "hexagons", "series", "histograms", "exclusions", "participation", "sites",
-    "compliance", "coverage", "holes", "degraded", "plan",
+    "area_ratings", "bts_ratings", "hexagons", "series", "histograms", "bts_series", "bts_histograms", "exclusions",
+    "changes", "participation", "sites", "compliance", "coverage", "holes", "degraded", "plan",
 )  # fmt: skip
 """Tables the map can show. Any may be missing: the map then says that it was not computed."""
 
@@ -27,6 +27,21 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "bts_ratings": ("base_station", "operator", "technology", "period", "kpi", "statistic", "value", "status"),
     "hexagons": ("h3_cell", "resolution", "operator", "technology", "period", "kpi", "value", "samples_count"),
     "series": ("layer", "area", "operator", "technology", "axis", "at", "kpi", "value"),
+    "changes": (
+        "layer",
+        "area",
+        "operator",
+        "technology",
+        "before",
+        "period",
+        "kpi",
+        "change",
+        "low",
+        "high",
+        "verdict",
+    ),
+    "bts_series": ("base_station", "technology", "axis", "at", "kpi", "value", "samples_count", "devices_count"),
+    "bts_histograms": ("base_station", "technology", "kpi", "bin_low", "bin_high", "share", "devices_count"),
     "coverage": ("h3_cell", "resolution", "operator", "technology", "kpi", "mean", "sigma"),
     "histograms": ("layer", "area", "operator", "technology", "period", "kpi", "bin_low", "bin_high", "share"),
 }
@@ -72,6 +87,10 @@ def _shown(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     factor = pl.col("kpi").replace_strict(_SCALES, default=1.0, return_dtype=pl.Float64)
     if "statistic" in frame.columns:  # scores and weights have no unit, whatever their KPI
         factor = pl.when(pl.col("statistic").is_in(["score", "weight"])).then(1.0).otherwise(factor)
+    if name == "changes":  # a ratio has no unit, a difference has the KPI's
+        ends = [pl.col(column) * factor for column in ("first", "second") if column in frame.columns]
+        differences = pl.when(pl.col("is_ratio")).then(1.0).otherwise(factor)
+        return frame.with_columns(*ends, *(pl.col(column) * differences for column in ("change", "low", "high")))
     return frame.with_columns(pl.col(column) * factor for column in SCALED[name] if column in frame.columns)
 
 

@@ -18,7 +18,7 @@
     return el("ul", {}, haidang.site().layers.map((layer) => el("li", {}, `${haidang.name(layer.title)}: ${t("about.areas", { count: haidang.num(layer.count) })}`,
       layer.is_approximate ? ` ${t("layer.approximate")}` : "", layer.is_historical ? ` ${t("layer.until", { day: haidang.day(layer.valid_until) })}` : "",
       layer.points[1] < layer.points[0] ? ` ${t("about.simplified", { from: haidang.num(layer.points[0]), to: haidang.num(layer.points[1]), metres: haidang.num(layer.points[2]) })}` : "",
-      layer.attribution ? ` ${layer.attribution}.` : "")));
+      layer.attribution ? ` ${layer.attribution}.` : "")), haidang.has("land") ? el("li", {}, t("about.coastline")) : "");
   }
 
   function show() {

@@ -47,5 +47,19 @@
     return { group, shapes, paint, layer };
   }
 
+  /* Land below everything: what is not land is sea. Its box is far wider than the city, so its straight edges stay out of sight. */
+  function landLayer(map, land) {
+    map.createPane("land").style.zIndex = 380;
+    map.getPane("land").style.pointerEvents = "none";
+    return L.polygon(land.polygons.map((polygon) => polygon.map(ring)), {
+      renderer: L.canvas({ padding: 0.5, pane: "land" }), pane: "land", interactive: false, attribution: land.attribution, ...landStyle(),
+    });
+  }
+  const landStyle = () => {
+    const style = getComputedStyle(document.documentElement);
+    return { weight: 0.8, color: style.getPropertyValue("--shore"), fillColor: style.getPropertyValue("--ground-land"), fillOpacity: 1 };
+  };
+
+  Object.assign(haidang, { landLayer, landStyle });
   haidang.areaLayer = areaLayer;
 })();

@@ -77,7 +77,17 @@
     const marks = isWide ? [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000].filter((value) => place(value) >= first && place(value) <= last) : ticks(first, last, 6);
     axes(svg, y, marks.map((value) => [x(place(value)), haidang.num(value, value % 1 ? 1 : 0)]), { unit: "%" });
     groups.forEach((group, index) => {
-      const steps = group.bins.sort((a, b) => a.low - b.low).flatMap((bin) => [`${x(place(bin.low))},${y(100 * bin.share)}`, `${x(place(bin.high))},${y(100 * bin.share)}`]);
+      const steps = [];
+      let last = null; // where bins are absent nothing was met: the line goes down to the axis, not across
+      const at = (value, share) => steps.push(`${x(place(value))},${y(100 * share)}`);
+      group.bins.sort((a, b) => a.low - b.low).forEach((bin) => {
+        if (last === null) at(bin.low, 0);
+        else if (bin.low > last * 1.001 && bin.low - last > 1e-9) { at(last, 0); at(bin.low, 0); }
+        at(bin.low, bin.share);
+        at(bin.high, bin.share);
+        last = bin.high;
+      });
+      if (last !== null) at(last, 0);
       svg.append(el("polyline", { points: steps.join(" "), fill: "none", stroke: COLOURS[index % 6], "stroke-width": 2.2, "stroke-dasharray": DASHES[index % 6] }));
     });
     return el("figure", {}, svg, el("p", { class: "hint" }, `${haidang.title(kpi)}${kpi.unit ? ` (${kpi.unit})` : ""}`), key(groups.map((group) => group.name)));

@@ -3,8 +3,9 @@
 (() => {
   const { load, loadIf } = haidang;
   const VIEWS = ["mean", "probability", "sigma"];
-  const LEVEL_SIGMA = [8, 6, 4, 3]; // dB, from poor to good
-  const SPEED_SIGMA = [1, 0.7, 0.5, 0.35]; // of the natural logarithm
+  // σ of the surface itself, from poor to good. That of one test holds the fading of a street, much the same everywhere.
+  const LEVEL_ERROR = [8, 6.5, 5, 3.5]; // dB
+  const SPEED_ERROR = [0.7, 0.5, 0.35, 0.2]; // of the natural logarithm
   const grids = {};
 
   /* The scale a view is coloured and explained by. */
@@ -12,7 +13,7 @@
     if (view === "probability") return { id: "probability", unit: "%", digits: 0, better: "higher", title: { vi: "Xác suất đạt ngưỡng", en: "Chance to reach the threshold" }, breaks: { "*": [50, 80, 90, 95] } };
     if (view === "sigma") {
       const isLevel = kpi.unit.startsWith("dB");
-      return { id: "sigma", unit: isLevel ? "dB" : "", digits: isLevel ? 1 : 2, better: "lower", title: { vi: "Độ bất định σ", en: "Uncertainty σ" }, breaks: { "*": isLevel ? LEVEL_SIGMA : SPEED_SIGMA } };
+      return { id: "sigma", unit: isLevel ? "dB" : "", digits: isLevel ? 1 : 2, better: "lower", title: { vi: "Độ bất định σ của bề mặt", en: "Uncertainty σ of the surface" }, breaks: { "*": isLevel ? LEVEL_ERROR : SPEED_ERROR } };
     }
     return kpi;
   }
@@ -30,15 +31,16 @@
     const { resolution } = data;
     grids[resolution] = grids[resolution] || haidang.unfoldCells(await load(`covergrid-${resolution}`));
     const view = surface[state.view] ? state.view : "mean";
+    const drawn = view === "sigma" && surface.error ? "error" : view;
     const scale = scaleOf(kpi, view);
     const { colours } = haidang.site();
     let at = 0;
     const cells = surface.index.map((step, i) => {
       at += step;
-      const group = haidang.classOf(scale, state.technology, surface[view][i]);
+      const group = haidang.classOf(scale, state.technology, surface[drawn][i]);
       return {
         at, colour: group === null ? haidang.site().no_data : colours[group], opacity: 0.75,
-        facts: { surface: true, mean: surface.mean[i], sigma: surface.sigma[i], probability: surface.probability?.[i], threshold: surface.threshold },
+        facts: { surface: true, mean: surface.mean[i], sigma: surface.sigma[i], error: surface.error?.[i], probability: surface.probability?.[i], threshold: surface.threshold },
       };
     });
     return { world: grids[resolution], cells, scale };

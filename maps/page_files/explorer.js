@@ -132,10 +132,7 @@
       await useLayer();
       const now = periodIndex(state.period);
       const ratings = await tableOf(`ratings-${state.layer}-${now}-${state.kpi}`);
-      const months = site.words.period.filter((word) => word !== site.whole);
-      const at = months.indexOf(state.period);
-      const previousPeriod = at > 0 ? months[at - 1] : null;
-      const previous = previousPeriod ? await tableOf(`ratings-${state.layer}-${periodIndex(previousPeriod)}-${state.kpi}`) : null;
+      const changes = await loadIf(`changes-${state.layer}`);
       if (mine !== turn) return;
       const rows = slice(ratings, state);
       const land = getComputedStyle(document.documentElement).getPropertyValue("--land");
@@ -147,7 +144,7 @@
         return { colour: site.colours[haidang.rowClass(kpi(), state.technology, row)], opacity, isThin: false };
       }, state.area);
       drawLegend();
-      haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, previous: previous && slice(previous, state), previousPeriod, go };
+      haidang.overview = { state, kpi: kpi(), areas: shown ? shown.layer.areas : [], rows, changes, go };
       drawPanel();
       await Promise.all([drawHexagons(mine), drawStations(mine), drawDensity(mine), drawOverlays(mine)]);
       if (mine === turn) {
@@ -293,6 +290,9 @@
       return openArea(index, latlng);
     }
 
+    /* σ of a level in dB; σ of a speed's logarithm as the factor that it stands for. */
+    const sigmaText = (level, sigma) => (level.unit.startsWith("dB") ? `${haidang.num(sigma, 1)}\u00a0dB` : `×÷\u00a0${haidang.num(Math.exp(sigma), 2)}`);
+
     /* Public builds carry counts in bands. */
     const count = (value) => (site.is_internal ? "" : "≥\u00a0") + haidang.num(value);
 
@@ -301,7 +301,8 @@
       if (found.surface) {
         const level = kpi();
         return facts(t("coverage.title"), [[t("cell.place"), place], [haidang.title(level), haidang.figure(level, found.mean)],
-          [t("coverage.sigma"), haidang.num(found.sigma, 1)],
+          [t("coverage.sigma"), sigmaText(level, found.sigma)],
+          [t("coverage.error"), found.error === undefined || found.error === null ? null : sigmaText(level, found.error)],
           [t("coverage.probability", { threshold: found.threshold === null ? "" : haidang.figure(level, found.threshold) }), found.probability === undefined || found.probability === null ? null : `${haidang.num(found.probability)}%`]]);
       }
       if (found.isThin) {
@@ -382,7 +383,12 @@
     map.on("zoomend", () => { if (state.theme === "hexagons") drawHexagons(turn); });
     map.on("moveend", remember);
     haidang.events.addEventListener("language", () => { drawControls(); shown = null; labels?.remove(); layers.forEach((each) => each?.group.remove()); refresh(); });
-    haidang.events.addEventListener("theme", () => { labels?.draw?.(); refresh(); });
+    let land = null;
+    async function drawLand() {
+      const shape = await loadIf("land");
+      if (shape) land = haidang.landLayer(map, shape).addTo(map);
+    }
+    haidang.events.addEventListener("theme", () => { land?.setStyle(haidang.landStyle()); labels?.draw?.(); refresh(); });
 
     drawControls(); // before the view is set: the controls decide how much room the map has
     L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
@@ -392,6 +398,7 @@
     if (place.length === 3 && place.every(Number.isFinite)) map.setView([place[1], place[2]], place[0], { animate: false });
     else map.fitBounds([[site.box[2], site.box[0]], [site.box[3], site.box[1]]], { animate: false, padding: [8, 8] });
     haidang.learnNames();
+    drawLand();
     refresh().then(() => { farButtons(); document.documentElement.dataset.usable = String(Math.round(performance.now())); });
     haidang.change = change;
   }

@@ -4,10 +4,10 @@
   const { el, t } = haidang;
   const QUANTUM = 1e-5;
   const STYLE = {
-    holes: { color: "#7a1fa2", weight: 2.5, dashArray: "5 4", fillColor: "#7a1fa2", fillOpacity: 0.18 },
-    degraded: { color: "#b3211a", weight: 3, fillColor: "#ffffff", fillOpacity: 0.85 },
-    plan: { color: "#0b4f7a", weight: 2, fillColor: "#ffd166", fillOpacity: 0.95 },
+    near: { color: "#6a1b8a", weight: 2.5, dashArray: "5 4", fillColor: "#7a1fa2", fillOpacity: 0.18 },
+    far: { color: "#6a1b8a", weight: 0.75, dashArray: null, fillColor: "#7a1fa2", fillOpacity: 0.55 },
   };
+  const NEAR_ZOOM = 11.5; // hundreds of dashed outlines over a whole city are noise: from afar holes are spots
 
   function ring(steps) {
     let [x, y] = [0, 0];
@@ -32,14 +32,14 @@
   }
 
   function symbol(name, at, text) {
-    const mark = L.marker(at, { pane: "findings", keyboard: true, icon: L.divIcon({ className: `mark ${name}`, html: el("span", {}, text), iconSize: [26, 26] }) });
+    const mark = L.marker(at, { pane: "findings", keyboard: true, icon: L.divIcon({ className: `mark ${name}`, html: el("span", {}, text), iconSize: [24, 24], iconAnchor: name === "degraded" ? [12, 30] : [12, 12] }) });
     return mark;
   }
 
   const PLACES = {
     holes: (row, packed, index) => (packed.outlines?.[index]?.length
-      ? L.polygon(packed.outlines[index].map((polygon) => polygon.map(ring)), { ...STYLE.holes, pane: "findings" })
-      : L.circle([row.latitude_deg, row.longitude_deg], { ...STYLE.holes, pane: "findings", radius: 300 })),
+      ? L.polygon(packed.outlines[index].map((polygon) => polygon.map(ring)), { ...STYLE.near, pane: "findings" })
+      : L.circle([row.latitude_deg, row.longitude_deg], { ...STYLE.near, pane: "findings", radius: 300 })),
     degraded: (row, packed, index, layer) => {
       const area = row.layer === layer.key ? layer.areas.find((each) => each.key === row.area) : null;
       return area ? symbol("degraded", [area.label[1], area.label[0]], "▼") : null;
@@ -60,6 +60,15 @@
         shape.options.alt = title;
         group.addLayer(shape);
       }
+    }
+    if (name === "holes") {
+      group.on("add", ({ target }) => {
+        const look = () => target.setStyle(target._map.getZoom() < NEAR_ZOOM ? STYLE.far : STYLE.near);
+        const map = target._map;
+        map.on("zoomend", look);
+        target.once("remove", () => map.off("zoomend", look));
+        look();
+      });
     }
     return group;
   }

@@ -61,33 +61,7 @@
       haidang.sortable(t("lacking.caption"), columns, rows, { sortBy: "needed", descending: false, limit: 12 }));
   }
 
-  /* A change is told only where the two intervals do not meet. */
-  function changes(view) {
-    const { kpi, areas, rows, previous, previousPeriod, go } = view;
-    if (!previous) return null;
-    const moved = [];
-    let same = 0;
-    rows.forEach((row, index) => {
-      const before = previous.get(index);
-      if (!isRated(row) || !isRated(before) || row.low === null || before.low === null) return;
-      if (row.low > before.high || row.high < before.low) moved.push({ index, row, before, change: row.value - before.value });
-      else same += 1;
-    });
-    if (!moved.length && !same) return null;
-    const isBetter = (each) => (each.change > 0) === (kpi.better === "higher");
-    const sign = (each) => (each.change > 0 ? "+" : "") + haidang.figure(kpi, each.change);
-    const columns = [
-      { key: "area", label: t("rank.area"), isHeading: true, value: (each) => haidang.name(areas[each.index].name), cell: (each) => el("button", { type: "button", class: "link", onclick: () => go(each.index) }, haidang.name(areas[each.index].name)) },
-      { key: "change", label: t("change.change"), number: true, value: (each) => each.change, cell: (each) => el("span", { class: isBetter(each) ? "better" : "worse" }, isBetter(each) ? "▲ " : "▼ ", sign(each)) },
-      { key: "now", label: t("change.now"), number: true, value: (each) => each.row.value, cell: (each) => haidang.figure(kpi, each.row.value) },
-    ];
-    const title = t("change.title", { period: haidang.period(previousPeriod) });
-    return el("details", { class: "more-panel", open: moved.length > 0 }, el("summary", {}, title),
-      moved.length ? haidang.sortable(title, columns, moved, { sortBy: "change", descending: kpi.better !== "higher", limit: 8 }) : null,
-      el("p", { class: "hint" }, t("change.same", { count: haidang.num(same) })));
-  }
-
-  /* `view`: {state, kpi, areas, rows (Map index → row), previous, previousPeriod, go}. */
+  /* `view`: {state, kpi, areas, rows (Map index → row), changes, go}. */
   function panel(node, view) {
     const rows = [...view.rows.values()];
     const rated = rows.filter(isRated);
@@ -97,7 +71,7 @@
     const parts = [cards(rated, view.areas.length, samples)];
     if (rated.length) parts.push(el("p", { class: "hint" }, t("rank.hint")), ranking(view, rated));
     else parts.push(el("p", { class: "empty" }, t("rank.none")));
-    parts.push(changes(view));
+    parts.push(haidang.changes(view));
     if (thin.length) parts.push(lacking(view, thin));
     node.replaceChildren(...parts.filter(Boolean));
   }

@@ -1,4 +1,4 @@
-/* The page of one base station: what is known of it, its ratings, its months. */
+/* The page of one base station: what is known of it, its ratings, where it stands among the others. */
 "use strict";
 (() => {
   const { el, t, hash, load, loadIf } = haidang;
@@ -38,18 +38,6 @@
     return haidang.sortable(t("station.caption"), columns, best);
   }
 
-  function months(rows, kpiId) {
-    const site = haidang.site();
-    const words = site.words.period.filter((word) => word !== site.whole);
-    const points = rows.filter((row) => row.kpi === kpiId && words.includes(row.period) && row.value !== null && row.statistic === haidang.statisticOf(row.kpi, row.statistic));
-    const groups = [...new Set(points.map((row) => row.technology))].map((technology) => ({
-      name: haidang.technology(technology),
-      points: points.filter((row) => row.technology === technology).map((row) => ({ ...row, x: words.indexOf(row.period) })).sort((a, b) => a.x - b.x),
-    }));
-    const kpi = haidang.kpiOf(kpiId);
-    return groups.length ? section(`${haidang.title(kpi)}: ${t("plot.months")}`, haidang.lines(t("plot.months"), kpi, groups, words.length, words.map((month, i) => [i, `${Number(month.slice(5))}/${month.slice(2, 4)}`]))) : null;
-  }
-
   /* The scores of each measure behind the score, the weakest first. */
   function why(rows) {
     const site = haidang.site();
@@ -59,6 +47,16 @@
     const kept = parts.filter((row) => row.technology === own).sort((a, b) => a.value - b.value);
     if (!kept.length) return null;
     return section(t("area.why"), el("p", { class: "hint" }, t("area.why.hint")), haidang.sideBySide(t("area.why"), haidang.kpiOf("score"), kept.map((row) => ({ ...row, name: haidang.title(haidang.kpiOf(row.kpi)) }))));
+  }
+
+  /* The area that holds the station, and what its operators reach there. */
+  async function surroundings(registry, index) {
+    const at = registry.at("area", index);
+    const { default_layer: layer } = haidang.site();
+    if (at === null || at < 0) return null;
+    const area = (await load(`layer-${layer}`)).areas[at];
+    const data = await loadIf(`area-${layer}-${at}`);
+    return { name: haidang.name(area.name), ratings: data?.area_ratings ? haidang.table(data.area_ratings).rows() : [] };
   }
 
   /* This station among all that are rated on the same class of technology. */
@@ -88,13 +86,15 @@
     }
     heading.textContent = registry.at("name", index) || registry.at("id", index);
     document.title = `${heading.textContent} – ${t("brand")}`;
-    const packed = await loadIf(`station-${Math.floor(index / site.shard)}`);
-    const rows = packed ? haidang.table(packed).rows((row) => row.index === index) : [];
+    const shard = (await loadIf(`station-${Math.floor(index / site.shard)}`)) || {};
+    const own = (table) => (shard[table] ? haidang.table(shard[table]).rows((row) => row.index === index) : []);
+    const rows = own("bts_ratings");
+    const around = await surroundings(registry, index);
     content.replaceChildren(...[
       section(t("station.identity"), identity(registry, index)),
       section(t("area.figures"), rows.length ? ratingsTable(rows) : (site.computed.includes("bts_ratings") ? el("p", { class: "empty" }, t("thin.none")) : haidang.notComputed("haidang-analysis rate"))),
-      why(rows), await among(rows, "score"), await among(rows, "downlink"), await among(rows, "rsrp"),
-      months(rows, "score"), months(rows, "downlink"), months(rows, "rsrp"),
+      why(rows), await among(rows, "score"),
+      haidang.stationPlots({ title: heading.textContent, ratings: rows, series: own("bts_series"), histograms: own("bts_histograms"), around }),
     ].filter(Boolean));
     document.documentElement.dataset.ready = "1";
   }

@@ -83,6 +83,7 @@ def _surface(own: pl.DataFrame) -> dict[str, Any]:
         "index": own["index"].diff().fill_null(own["index"][0]).to_list(),
         "mean": own["mean"].to_list(),
         "sigma": own["sigma"].to_list(),
+        **({"error": own["error"].to_list()} if "error" in own.columns else {}),
         "threshold": own["threshold"].drop_nulls().first() if "threshold" in own.columns else None,
     }
     if "probability" in own.columns and own["probability"].null_count() < own.height:

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,40 @@ class Seen:
 
 
 @contextmanager
-def page(size: dict[str, int], *, allowed: tuple[str, ...] = (), **context: Any) -> Iterator[tuple[Any, Seen]]:
-    """Open a page; requests go to files and to `allowed` prefixes only."""
+def chrome() -> Iterator[Any]:
+    """Start a browser. While it is open nothing else of the thread may run an asyncio loop."""
     from playwright.sync_api import sync_playwright
 
-    seen = Seen()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+_shared: list[Any] = []
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+    """Let every page opened meanwhile be a fresh context of one browser: a start costs more than most tests."""
+    with chrome() as browser:
+        _shared.append(browser)
+        try:
+            yield
+        finally:
+            _shared.clear()
+
+
+@contextmanager
+def page(size: dict[str, int], *, allowed: tuple[str, ...] = (), **context: Any) -> Iterator[tuple[Any, Seen]]:
+    """Open a page; requests go to files and to `allowed` prefixes only."""
+    seen = Seen()
+    with ExitStack() as stack:
+        browser = _shared[0] if _shared else stack.enter_context(chrome())
         opened = browser.new_context(viewport=size, **{"locale": "vi-VN", **context})
+        stack.callback(opened.close)
         tab = opened.new_page()
         tab.set_default_timeout(20_000)
 
@@ -65,10 +91,7 @@ def page(size: dict[str, int], *, allowed: tuple[str, ...] = (), **context: Any)
         tab.route("**/*", route)
         tab.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
         tab.on("pageerror", lambda error: seen.errors.append(str(error)))
-        try:
-            yield tab, seen
-        finally:
-            browser.close()
+        yield tab, seen
 
 
 def ready(tab: Any, url: str, mark: str = "ready") -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
-from analysis.results import ALL, WHOLE, schema
+from analysis.results import ALL, WHOLE, schema, shape
 from archive.store import Archive
 from measurement.gazetteer import layers as gazetteer
 from measurement.geography import Area, BaseStation, Layer
@@ -176,6 +176,41 @@ def histograms(layers: Sequence[Layer], rng: random.Random) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema("histograms"), orient="row")
 
 
+def bts_plots(stations: Sequence[BaseStation], rng: random.Random) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Weeks, parts of the day and distributions; the last station has too few devices to be shown."""
+    weeks, parts = [f"2026-10-{d:02d}" for d in (5, 12, 19, 26)], [f"{h:02d}" for h in range(0, 24, 3)]
+    rows, bins = [], []
+    for station in stations:
+        own = {"base_station": station.id, "technology": "4g", "kpi": "downlink", "samples_count": 40,
+               "devices_count": 2 if station is stations[-1] else 12}  # fmt: skip
+        for axis, places in (("week", weeks), ("part_of_day", parts)):
+            for at in places:
+                value = 5e7 + rng.uniform(-1, 1) * 2e7
+                rows.append({**own, "operator": station.operator, "axis": axis, "at": at, "value": value,
+                             "low": value * 0.8, "high": value * 1.3, "is_simulated": True})  # fmt: skip
+        for low, high in ((1e7, 2e7), (2e7, 4e7), (8e7, 16e7)):  # nothing between 40 and 80 Mbit/s
+            bins.append({**own, "bin_low": low, "bin_high": high, "share": 1 / 3})
+    return shape("bts_series", pl.DataFrame(rows)), shape("bts_histograms", pl.DataFrame(bins))
+
+
+def changes(layers: Sequence[Layer]) -> pl.DataFrame:
+    """The first area got worse, the second better; the others show nothing."""
+    rows = []
+    for layer in layers:
+        for position, area in enumerate(layer.areas):
+            verdict = ("worse", "better")[position] if position < 2 else "no difference shown"
+            change = (0.7, 1.2)[position] if position < 2 else 1.01
+            rows += [
+                {"layer": layer.key, "area": area.key, "operator": operator, "technology": technology,
+                 "before": MONTHS[-2], "period": MONTHS[-1], "kpi": "downlink", "first": 5e7, "second": 5e7 * change,
+                 "change": change, "low": change - 0.1, "high": change + 0.1, "is_ratio": True, "p_value": 0.001,
+                 "q_value": 0.01, "verdict": verdict, "first_tests": 200, "second_tests": 220, "is_simulated": True}
+                for operator in (ALL, *OPERATORS)
+                for technology in (ALL, *TECHNOLOGIES)
+            ]  # fmt: skip
+    return shape("changes", pl.DataFrame(rows))
+
+
 def registry(rng: random.Random, count: int = 60) -> list[BaseStation]:
     return [
         BaseStation(
@@ -261,6 +296,9 @@ def make(path: Path, *, cells: int = 200, seed: int = 1, layers: Sequence[Layer]
         archive.write_result("hexagons", hexagons(cells_of(shown, cells), rng))
         archive.write_result("series", series(shown, rng))
         archive.write_result("histograms", histograms(shown, rng))
+        for name, frame in zip(("bts_series", "bts_histograms"), bts_plots(stations, rng), strict=True):
+            archive.write_result(name, frame)
+        archive.write_result("changes", changes(shown))
         archive.write_result(
             "exclusions",
             pl.DataFrame(

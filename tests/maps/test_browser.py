@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +12,16 @@ from maps.site import Options, build
 from maps.source import read_source
 from measurement.gazetteer import layers as gazetteer
 from tests.maps import city
-from tests.maps.browser import DESKTOP, PHONE, page, ready, until, violations
+from tests.maps.browser import DESKTOP, PHONE, page, ready, shared, until, violations
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIL = "</script><img src=x onerror=alert(1)>{{7*7}}\u2028'\"&"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def browser() -> Iterator[None]:
+    with shared():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +60,10 @@ def urls(site: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("language", ["vi", "en"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_works_alone_and_axe_finds_nothing_serious(site: Path, language: str, scheme: str) -> None:
-    size = DESKTOP if scheme == "light" else PHONE
+@pytest.mark.parametrize(("language", "scheme", "size"), [("en", "light", DESKTOP), ("vi", "dark", PHONE)])
+def test_every_page_works_alone_and_axe_finds_nothing_serious(
+    site: Path, language: str, scheme: str, size: dict[str, int]
+) -> None:
     with page(size, color_scheme=scheme) as (tab, seen):
         for name, url in urls(site).items():
             joint = "&" if "#" in url else "#"
@@ -107,7 +114,40 @@ def test_choices_change_the_map_and_live_in_the_address(site: Path) -> None:
         tab.focus("#period")
         tab.keyboard.press("ArrowLeft")
         until(tab, "location.hash.includes('period=2026-')")
-        until(tab, "document.querySelector('#panel-body').textContent.includes('Thay đổi so với')")
+        until(tab, "document.querySelector('#status').textContent.includes('tháng')")
+        seen.check()
+
+
+def test_what_changed_is_told_with_its_interval(site: Path) -> None:
+    with page(DESKTOP) as (tab, seen):
+        ready(tab, f"{site.as_uri()}/index.html#kpi=downlink&lang=en")
+        told = tab.locator("#panel-body details").first.inner_text()
+        assert "What changed: October 2026 against September 2026" in told
+        assert "▼ −30%" in told
+        assert "−40 … −20%" in told
+        assert "▲ +20%" in told
+        count = len(gazetteer()[2].areas) - 2
+        assert f"{count} other comparisons show no clear change" in told
+        # Another month than the one compared says nothing of it.
+        ready(tab, f"{site.as_uri()}/index.html#kpi=downlink&period=2026-09&lang=en")
+        assert "What changed" not in tab.locator("#panel-body").inner_text()
+        seen.check()
+
+
+def test_a_station_has_weeks_parts_of_the_day_and_its_area_beside_it(site: Path) -> None:
+    with page(DESKTOP) as (tab, seen):
+        ready(tab, f"{site.as_uri()}/station.html#station=HP-0001&lang=en")
+        heads = tab.locator("h2").all_inner_texts()
+        for wanted in ("By week", "By part of the day", "Distribution of results"):
+            assert wanted in heads
+        steps = tab.locator("svg[aria-label='Distribution of results'] polyline").get_attribute("points").split()
+        floor = max(float(step.split(",")[1]) for step in steps)
+        # Down to the axis at both ends and on both sides of the gap.
+        assert sum(float(step.split(",")[1]) == floor for step in steps) == 4
+        tab.select_option("#plot-kpi", "rsrp")
+        assert "By week" not in tab.locator("h2").all_inner_texts()
+        ready(tab, f"{site.as_uri()}/station.html#station=HP-0059&lang=en")
+        assert "By week" not in tab.locator("h2").all_inner_texts(), "two devices are too few to be shown"
         seen.check()
 
 
