@@ -25,7 +25,7 @@ from measurement.kpi import BY_ID
 EXAMPLES = """\b
 Examples:
   haidang-analysis degraded --archive ./archive
-  haidang-analysis degraded --archive ./archive --watch 300
+  haidang-analysis degraded --archive ./archive --watch 120
   haidang-analysis degraded --archive ./archive --now 2026-06-10T14:00 --json
 """
 
@@ -75,7 +75,7 @@ def text_of(seen: run.Seen, now: datetime, zone: ZoneInfo, layers: list[Layer]) 
 
 @click.command("degraded", epilog=EXAMPLES)
 @archive_option
-@click.option("--watch", type=click.FloatRange(1, 86_400), metavar="SECONDS", help="Look again and again. [usual: 300]")
+@click.option("--watch", type=click.FloatRange(1, 86_400), metavar="SECONDS", help="Look again and again. [usual: 120]")
 @click.option(
     "--now",
     "now_text",

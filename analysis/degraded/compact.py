@@ -95,6 +95,6 @@ def files(
 
 
 def read(paths: Iterable[Path]) -> pl.DataFrame | None:
-    """Read days of the state in order of time; None where there are none."""
+    """Read days of the state; None where there are none."""
     parts = [pl.read_ipc(path) for path in paths]
-    return pl.concat(parts).sort("started_at") if parts else None
+    return pl.concat(parts) if parts else None

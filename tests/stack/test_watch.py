@@ -1,6 +1,8 @@
 """End to end: a simulated fault through the real collector, analysis, Prometheus, Alertmanager and web hook."""
 
 import json
+import subprocess
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -13,9 +15,10 @@ import pytest
 import yaml
 
 from grafana.__main__ import FOLDER
+from grafana.layers import WATCHED
 from grafana.rules import ALERTS
 from stack.drill import AREA, OPERATOR, Drill
-from stack.run import Stack
+from stack.run import Stack, own
 from stack.webhook import Message
 from tests.servers.loopback import http
 
@@ -70,6 +73,43 @@ def pages(stack: Stack, status: str, route: str = "page") -> list[Message]:
     return [m for m in list(stack.webhook.messages) if m.route.startswith(route) and m.status == status]
 
 
+def admitted(stack: Stack, peer: str) -> float:
+    """Return how many tests a peer has let in."""
+    text = urllib.request.urlopen(stack.url(peer) + "/metrics", timeout=30).read().decode()
+    lines = [line for line in text.splitlines() if line.startswith('haidang_peer_tests_total{outcome="admitted"}')]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+def carried_out(stack: Stack, probe: str) -> dict[str, Any]:
+    """Let a real agent stand in for a simulated fixed probe; return the record of the retest it was asked for."""
+    folder = stack.folder / "retest"
+    folder.mkdir()
+    added = [own("haidang-collector"), "token", "add", probe, "--archive", stack.archive]
+    token = subprocess.run(added, capture_output=True, text=True, check=True).stdout.split()[-1]
+    (folder / "token").touch(mode=0o600)
+    (folder / "token").write_text(token)
+    # A token made by another process counts within two seconds; an agent asks for tasks when it starts.
+    bearer = {"Authorization": f"Bearer {token}"}
+    wait_for("the token", lambda: http("GET", f"{stack.url('collector')}/v1/tasks", None, bearer).status == 200)
+    command = [own("haidang-probe"), "run", "--json", "--peer", stack.url("peer"), "--collector",
+               stack.url("collector"), "--token-file", folder / "token", "--probe-id", probe, "--spool",
+               folder / "spool.sqlite", "--test-bytes", "4000000"]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        agent = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=log)
+    watchdog = threading.Timer(PATIENCE_S, agent.kill)
+    watchdog.start()
+    try:
+        assert agent.stdout is not None
+        for line in agent.stdout:
+            if str((record := json.loads(line)).get("campaign")).startswith("retest"):
+                return dict(record)
+        raise AssertionError(f"no retest: {(folder / 'log').read_text('utf-8')[-1000:]}")
+    finally:
+        watchdog.cancel()
+        agent.terminate()
+        agent.communicate(timeout=30)
+
+
 FAULT = {("AreaDegradedMajor", AREA, OPERATOR)}
 PROMISE_MIN = 15
 """Simulated minutes from the fault's beginning to the web hook, at some 60 tests an hour of the district's operator."""
@@ -122,6 +162,11 @@ def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(sta
     ordered = [json.loads(line) for line in (stack.folder / "messages.ndjson").read_text("utf-8").splitlines()]
     probes = next(row["retests"] for row in ordered if row["route"] == "retest")
     assert probes, "fixed probes of the area are asked to test against the second peer"
+    assert admitted(stack, "second-peer") == 0
+    record = carried_out(stack, probes[0])
+    assert record["campaign"] == f"retest {WATCHED} {AREA}"
+    assert record["outcome"] == {"status": "complete"}
+    assert admitted(stack, "second-peer") > 0, "against the second peer"
 
     over = None
     for hour in (1, 1.5, 2, 3, 4, 5, 6):
