@@ -89,13 +89,20 @@ def rows(hexagons: pl.DataFrame, today: date, resolution: int | None = None) -> 
     Raises
     ------
     ConfigError
-        Where the table has no such resolution.
+        Where the table has no such resolution, or figures of the whole period only.
     """
     held = sorted(int(r) for r in hexagons["resolution"].unique()) if hexagons.height else []
-    if not held or (resolution is not None and resolution not in held):
-        raise ConfigError(f"Invalid resolution {resolution}. The archive's hexagons have {held or 'none'}.")
+    if not held:
+        raise ConfigError("Invalid hexagons. None yet: no record of the archive has a position within 50 m.")
+    if resolution is not None and resolution not in held:
+        raise ConfigError(f"--resolution: Invalid resolution {resolution}. The archive's hexagons have {held}.")
     chosen = held[-1] if resolution is None else resolution
     months = sorted(m for m in hexagons["period"].unique() if _MONTH.match(m))
+    if not months:
+        raise ConfigError(
+            "Invalid hexagons. They are of the whole period only, and open data is by month: "
+            "rate the archive anew with haidang-analysis rate (without --no-months)."
+        )
     closed = [month for month in months if closes_on(month) <= today]
     single = hexagons.filter(
         (pl.col("resolution") == chosen)

@@ -6,11 +6,13 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from analysis import grid, rate, thresholds
 from analysis.executors import executor
 from analysis.opendata.release import MIN_DEVICES, MIN_TESTS, rows
 from analysis.results import ALL, WHOLE
+from measurement.errors import ConfigError
 from tests.analysis import city
 
 
@@ -36,3 +38,8 @@ def test_months_are_a_partition_of_the_whole_and_can_be_released(tmp_path: Path)
     if release.frame.height:
         assert release.frame["tests_count"].min() >= MIN_TESTS  # type: ignore[operator]
         assert release.frame["devices_count"].min() >= MIN_DEVICES  # type: ignore[operator]
+    # An archive rated before there were months, and one whose records have no precise positions.
+    with pytest.raises(ConfigError, match="haidang-analysis rate"):
+        rows(hexagons.filter(pl.col("period") == WHOLE), date(2030, 1, 1))
+    with pytest.raises(ConfigError, match="None yet"):
+        rows(hexagons.head(0), date(2030, 1, 1))
