@@ -28,9 +28,10 @@ from measurement.geography import BaseStation
 OPERATORS = (ALL, "Viettel", "VinaPhone", "MobiFone", "Vietnamobile")
 TECHNOLOGIES = (ALL, "5g", "4g")
 MONTHS = ("2026-05", "2026-06")
-CELLS, STATIONS, NAIVE = 30_000, 2_378, 150_000
+CELLS, STATIONS, NAIVE = 14_000, 2_378, 150_000
 DRAWN = 15_000  # of the naive markers: folium needs minutes for all, and each adds the same text
-# What 10 M records of the simulated city fill: every area and station, and three cells in five for each choice.
+# What 10 M records of the simulated city fill, by rows: every area and station, 14,000 cells, of which three in
+# five have figures for a choice of operator, technology and month.
 FILLED = 0.6
 KPIS = {
     "score": ("score", 60.0), "downlink": ("median", 9e7), "uplink": ("median", 2.5e7), "latency": ("median", 38.0),
@@ -93,13 +94,22 @@ def archive_of(folder: Path) -> Path:
         for resolution, cells in ((9, fine), (8, sorted({h3.cell_to_parent(c, 8) for c in fine})))
     )
     kpis = [kpi for kpi in KPIS if kpi != "score"][:10]
-    hexagons = grid.join(_cross(operator=OPERATORS, technology=TECHNOLOGIES, period=(WHOLE,), kpi=kpis), how="cross")
+    choices = _cross(operator=OPERATORS, technology=TECHNOLOGIES, period=(WHOLE, *MONTHS), kpi=kpis)
+    hexagons = grid.join(choices, how="cross")
     hexagons = hexagons.filter(pl.Series(rng.random(hexagons.height) < FILLED))
     axis = [("day", f"2026-05-{d:02d}") for d in range(1, 32)] + [("day", f"2026-06-{d:02d}") for d in range(1, 30)]
     axis += [("hour_of_day", f"{h:02d}") for h in range(24)]
     at = pl.DataFrame(axis, schema=["axis", "at"], orient="row")
     series = keys.join(_cross(operator=OPERATORS, technology=TECHNOLOGIES, kpi=kpis[:8]), how="cross").join(
         at, how="cross"
+    )
+    places = [("week", f"2026-05-{d:02d}") for d in (4, 11, 18, 25)] + [
+        ("part_of_day", f"{h:02d}") for h in range(0, 24, 3)
+    ]
+    plots = _cross(base_station=ids, technology=("4g",), kpi=("downlink", "uplink", "latency", "rsrp"))
+    weeks = plots.join(pl.DataFrame(places, schema=["axis", "at"], orient="row"), how="cross")
+    bins = plots.join(_cross(bin_low=[1e7 * i for i in range(12)]), how="cross").with_columns(
+        (pl.col("bin_low") + 1e7).alias("bin_high"), pl.lit(1 / 12).alias("share")
     )
     with Archive(folder / "archive", create=True) as archive:
         archive.set_layers(shown)
@@ -113,6 +123,7 @@ def archive_of(folder: Path) -> Path:
         )
         for name, frame in (
             ("area_ratings", areas), ("bts_ratings", stations), ("hexagons", hexagons), ("series", series),
+            ("bts_series", weeks), ("bts_histograms", bins),
         ):  # fmt: skip
             archive.write_result(name, shape(name, _figures(frame, rng)))
         archive.write_result("exclusions", pl.DataFrame(schema=schema("exclusions")))
@@ -143,7 +154,7 @@ def _in_browser(site: Path) -> tuple[list[str], float, list[float], int]:
             ready(tab, f"{site.as_uri()}/index.html", "usable")
             urls, outside = list(seen.requests), len(seen.outside)
             loads.append(float(tab.evaluate("document.documentElement.dataset.usable")))
-            times = [float(tab.evaluate(SWITCH, values)) for values in SWITCHES]
+            times = [float(tab.evaluate(SWITCH, values)) for values in (*SWITCHES, *SWITCHES)]
             outside += len(seen.outside)
     return urls, min(loads), times, outside
 

@@ -227,12 +227,12 @@
       if (mine !== turn) return;
       const top = figures ? [...figures.tests].sort((a, b) => a - b)[Math.floor(0.95 * (figures.tests.length - 1))] : 1;
       let at = 0;
+      if (!map.hasLayer(heat)) heat.addTo(map); // a heat layer taken off its map cannot be given points
       heat.setLatLngs((figures ? figures.index : []).map((step, i) => {
         at += step;
         const centre = map.unproject([world[at * 14], world[at * 14 + 1]], 0);
         return [centre.lat, centre.lng, Math.min(1, figures.tests[i] / top)];
       }));
-      if (!map.hasLayer(heat)) heat.addTo(map);
     }
 
     async function drawStations(mine) {

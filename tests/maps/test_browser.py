@@ -151,6 +151,15 @@ def test_a_station_has_weeks_parts_of_the_day_and_its_area_beside_it(site: Path)
         seen.check()
 
 
+def test_every_theme_can_be_left_and_come_back_to(site: Path) -> None:
+    with page(DESKTOP) as (tab, seen):
+        ready(tab, urls(site)["overview"])
+        for theme in ("density", "areas", "hexagons", "density", "coverage", "areas", "density"):
+            tab.evaluate("(theme) => haidang.change({ theme })", theme)
+            assert tab.locator("canvas.leaflet-heatmap-layer").count() == (theme == "density"), theme
+        seen.check()
+
+
 def test_numbers_follow_the_language(site: Path) -> None:
     with page(DESKTOP) as (tab, seen):
         ready(tab, urls(site)["overview"])
