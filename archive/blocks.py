@@ -18,7 +18,7 @@ import msgspec
 import polars as pl
 
 from archive.frames import DTYPES, leg_summaries, schema
-from archive.stored import Part, Stored, series, store, values_of
+from archive.stored import FEW, Part, Stored, series, store, values_of
 from measurement.columns import COLUMNS, Column, Kind, struct_fields
 from measurement.record import COLLECTOR_FIELDS, Hop, RadioSample, Record
 
@@ -73,6 +73,8 @@ def _code(name: str, field: str = "") -> str | None:
 
 def encode(block: Block) -> bytes:
     """Return the bytes of a block."""
+    if block.rows < FEW:
+        return _encoder.encode(block)
     columns = {name: store(values, _code(name)) for name, values in block.columns.items()}
     nested = {
         name: {field: store(values, _code(name, field)) for field, values in inner.items()}
