@@ -1,5 +1,8 @@
 """Round trips and loss on a line of known truth, beside ping and irtt in the same run.
 
+ping takes the kernel's time of an arrival, as our methods do. irtt reads the clock in the program, before it calls the
+kernel to send and after the kernel has woken it; our portable path, that of systems without kernel time, does the same.
+
     python -m benchmarks.latency
 
 Needs root: the line is two network namespaces joined by veth; loss is nftables' own, in both directions.
@@ -17,34 +20,54 @@ import time
 from benchmarks import Row
 from measurement.record import LatencyResult
 from measurement.vocabulary import LatencyMethod
-from probe.latency import EchoPlan, Endpoint, collect, summarise
+from probe.latency import EchoPlan, Endpoint, collect, kernel_time, summarise
 from probe.latency.icmp import WAYS
 from probe.latency.stamp import Reflector
 from probe.latency.statistics import wilson_interval
 from tests.lab.line import Lab, line, missing
 
 TOPIC = "latency"
-PORT = 8620
+PORT, PORTABLE_PORT = 8620, 8621
 COUNT, INTERVAL_S = 300, 0.01
 ROUNDS = 5
 LOSS_COUNT, LOSS_INTERVAL_S, LOSS_RUNS = 2000, 0.004, 4
 KEY = b"a key for the benchmark, 32 byte"
 
+IDLE = (
+    ("stamp", "STAMP, kernel time", "ping", "within 30 µs of ping"),
+    ("portable", "STAMP, portable path", "irtt", "within 30 µs of irtt"),
+    ("raw", "ICMP, kernel time", "ping", "within 30 µs of ping"),
+    ("scapy", "ICMP by scapy", "irtt", "told, not trusted"),
+)
+"""Our method, its name, the tool that reads the clock in the same place, and what to reach."""
 
-def reflect(key: bytes | None) -> None:
+
+def reflect(manner: str) -> None:
     """Serve as the other end until killed."""
-    Reflector("", PORT, key=key, packets_per_s=5000).start()
+    kernel_time.IS_LINUX = manner != "portable" and kernel_time.IS_LINUX
+    key, port = KEY if manner == "sealed" else None, PORTABLE_PORT if manner == "portable" else PORT
+    Reflector("", port, key=key, packets_per_s=5000).start()
     print("ready", flush=True)
     time.sleep(3600)
 
 
+def start_reflector(lab: Lab, manner: str = "") -> None:
+    """Start the other end and wait until it serves."""
+    words = [sys.executable, "-m", "benchmarks.latency", "reflect", manner]
+    reflector = lab.start("peer", words, stdout=subprocess.PIPE)
+    assert reflector.stdout is not None
+    reflector.stdout.readline()
+
+
 def measure(method: str, host: str, count: int, interval_s: float) -> None:
-    """Measure once and print the figures as JSON."""
+    """Measure once and print the figures as JSON; `portable` reads the clock in the program, as other systems do."""
+    kernel_time.IS_LINUX = method != "portable" and kernel_time.IS_LINUX
+    port = PORTABLE_PORT if method == "portable" else PORT
     plan = EchoPlan(count=count, interval_s=interval_s, timeout_s=1)
     if method in WAYS:
         echoes = WAYS[method](Endpoint(host), plan, None)
     else:
-        echoes = collect(LatencyMethod.STAMP, Endpoint(host, PORT, key=KEY if method == "sealed" else None), plan)
+        echoes = collect(LatencyMethod.STAMP, Endpoint(host, port, key=KEY if method == "sealed" else None), plan)
     result = summarise(echoes)
     print(json.dumps({name: getattr(result, name) for name in LatencyResult.__struct_fields__}))
 
@@ -84,9 +107,8 @@ def idle() -> list[Row]:
     """Compare idle round trips."""
     seen: dict[str, list[float]] = {}
     with line() as lab:
-        reflector = lab.start("peer", [sys.executable, "-m", "benchmarks.latency", "reflect"], stdout=subprocess.PIPE)
-        assert reflector.stdout is not None
-        reflector.stdout.readline()
+        start_reflector(lab)
+        start_reflector(lab, "portable")
         lab.start("peer", ["irtt", "server", "-i", "0", "-b", lab.peer_address], stdout=subprocess.DEVNULL)
         time.sleep(1)
         for _ in range(ROUNDS):
@@ -94,18 +116,16 @@ def idle() -> list[Row]:
             whole, sending = irtt(lab)
             seen.setdefault("irtt", []).append(whole)
             seen.setdefault("sending", []).append(sending)
-            for method in ("stamp", "raw", "scapy"):
+            for method, *_ in IDLE:
                 seen.setdefault(method, []).append(ours(lab, method)["rtt_median_ms"])
     # Of each tool its quietest round: what another process took of the processor is no one's accuracy.
     us = {name: min(values) * 1000 for name, values in seen.items()}
-    beside = f"ping {us['ping']:.0f} µs, irtt {us['irtt']:.0f} µs (of which {us['sending']:.0f} µs its send call)"
+    beside = f"ping {us['ping']:.0f} µs, irtt {us['irtt']:.0f} µs (its send call {us['sending']:.0f} µs)"
     rows = []
-    for method, name in (("stamp", "STAMP"), ("raw", "ICMP"), ("scapy", "ICMP by scapy")):
-        reach = "within 30 µs of ping's and irtt's" if method != "scapy" else "told, not trusted"
-        gaps = f"{us[method] - us['ping']:+.0f} µs to ping, {us[method] - us['irtt']:+.0f} µs to irtt"
-        rows.append(
-            Row(TOPIC, f"idle round trip on veth, {name}, median", reach, f"{us[method]:.0f} µs", f"{gaps}; {beside}")
-        )
+    for method, name, judge, reach in IDLE:
+        gap = f"{us[method] - us[judge]:+.0f} µs to {judge}, which reads the clock in the same place"
+        what = f"idle round trip on veth, {name}, median"
+        rows.append(Row(TOPIC, what, reach, f"{us[method]:.0f} µs", f"{gap}; {beside}"))
     return rows
 
 
@@ -114,10 +134,7 @@ def sealed() -> list[Row]:
     medians = {}
     for method in ("stamp", "sealed"):
         with line() as lab:
-            words = [sys.executable, "-m", "benchmarks.latency", "reflect", *(["sealed"] if method == "sealed" else [])]
-            reflector = lab.start("peer", words, stdout=subprocess.PIPE)
-            assert reflector.stdout is not None
-            reflector.stdout.readline()
+            start_reflector(lab, method)
             medians[method] = min(ours(lab, method)["rtt_median_ms"] for _ in range(3)) * 1000
     measured = f"{medians['sealed'] - medians['stamp']:+.0f} µs"
     return [Row(TOPIC, "cost of authentication in the round trip", "told", measured, f"open {medians['stamp']:.0f} µs")]
@@ -126,9 +143,7 @@ def sealed() -> list[Row]:
 def delayed() -> list[Row]:
     """Compare with ping on a line with a round trip of 40 ms."""
     with line(rtt_ms=40) as lab:
-        reflector = lab.start("peer", [sys.executable, "-m", "benchmarks.latency", "reflect"], stdout=subprocess.PIPE)
-        assert reflector.stdout is not None
-        reflector.stdout.readline()
+        start_reflector(lab)
         theirs, found = ping(lab), ours(lab, "stamp")["rtt_median_ms"]
     gap = f"{(found - theirs) * 1000:+.0f} µs to ping"
     return [
@@ -143,9 +158,7 @@ def lossy(share: float) -> list[Row]:
     inside = {"all": 0, "uplink": 0, "downlink": 0}
     told = []
     with line(loss=share) as lab:
-        reflector = lab.start("peer", [sys.executable, "-m", "benchmarks.latency", "reflect"], stdout=subprocess.PIPE)
-        assert reflector.stdout is not None
-        reflector.stdout.readline()
+        start_reflector(lab)
         for _ in range(LOSS_RUNS):
             found = ours(lab, "stamp", LOSS_COUNT, LOSS_INTERVAL_S)
             up, down = found["loss_uplink_ratio"], found["loss_downlink_ratio"]
@@ -179,7 +192,7 @@ def run() -> list[Row]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["reflect"]:
-        reflect(KEY if sys.argv[2:] == ["sealed"] else None)
+        reflect(sys.argv[2])
     elif sys.argv[1:2] == ["measure"]:
         measure(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
     else:
