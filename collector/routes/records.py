@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,7 +12,8 @@ from collector.bodies import answer, check_media, receive
 from collector.callers import address_of, identify
 from collector.intake import Batch, IntakeError, Rejection, expand, read
 from collector.judging import Submission, judge
-from collector.replies import Problem
+from collector.reasons import in_vietnamese
+from collector.replies import Problem, speaks_vietnamese
 from collector.routes import Parameter, Route
 from collector.service import QUICK_BYTES, Service
 from collector.settled import Settled
@@ -54,15 +56,14 @@ async def post_records(request: Request, service: Service) -> Response:
         int(backlog) if backlog.isascii() and backlog.isdigit() and len(backlog) < 10 else None,
     )
     service.metrics.observe("haidang_acknowledge_seconds", service.monotonic() - start)
-    return _acknowledge(settled, len(receipt.duplicates))
+    return _acknowledge(request, settled, len(receipt.duplicates))
 
 
-def _acknowledge(settled: Settled, duplicate_count: int) -> Response:
-    content = Acknowledgement(
-        accepted=settled.accepted,
-        rejected=settled.rejected,
-        duplicate_count=duplicate_count,
-    )
+def _acknowledge(request: Request, settled: Settled, duplicate_count: int) -> Response:
+    rejected = settled.rejected
+    if rejected and speaks_vietnamese(request):
+        rejected = [structs.replace(each, reason=in_vietnamese(each.reason)) for each in rejected]
+    content = Acknowledgement(accepted=settled.accepted, rejected=rejected, duplicate_count=duplicate_count)
     return Response(answer(content), 202, media_type="application/json")
 
 
@@ -125,7 +126,7 @@ async def post_browser_record(request: Request, service: Service) -> Response:
         service.tickets.spend(nonce)
     receipt = await service.keep(settled.incoming)
     service.count(settled, receipt)
-    return _acknowledge(settled, len(receipt.duplicates))
+    return _acknowledge(request, settled, len(receipt.duplicates))
 
 
 _ENCODING = Parameter("Content-Encoding", "header", {"type": "string", "enum": ["gzip", "identity"]}, "gzip or nothing")

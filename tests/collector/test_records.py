@@ -85,6 +85,16 @@ def test_one_bad_among_ten_thousand_costs_only_itself(collector: Running, probe:
     assert sent[4_321].record_id not in collector.stored()
 
 
+def test_a_refused_record_is_told_why_in_the_language_asked_for(collector: Running, probe: str) -> None:
+    bad = encode(records(1, seed=77)[0]).replace(b'"pci":101', b'"pci":9999')
+    headers = {"Content-Type": "application/json", "Accept-Language": "vi-VN,vi;q=0.9,en;q=0.5"}
+    reasons = [
+        collector.call("POST", "/v1/records", token=probe, body=bad, headers=sent).json["rejected"][0]["reason"]
+        for sent in (headers, headers | {"Accept-Language": "en"})
+    ]
+    assert reasons == ["Cần `int` <= 1007", "Expected `int` <= 1007"]
+
+
 _GOOD = encode(records(1, seed=4)[0])
 
 
