@@ -7,9 +7,11 @@ The load comes from a second process on loopback, so the two cores carry sender,
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +30,8 @@ from tests.collector.running import Running
 
 SECONDS = float(os.environ.get("HAIDANG_BENCH_SECONDS", "60"))
 BATCH = 500
+MOST_REQUESTS_PER_S = 60
+"""Prepared for each second of sending: 30,000 records."""
 
 
 def _load(port: int, path: Path, connections: int, seconds: float) -> dict[str, Any]:
@@ -45,6 +49,10 @@ def _config(folder: Path) -> Path:
     return path
 
 
+def _helpers(pid: int) -> list[int]:
+    return [int(p) for t in Path(f"/proc/{pid}/task").iterdir() for p in (t / "children").read_text().split()]
+
+
 def _cpu_s(pid: int) -> tuple[float, float]:
     """Return the CPU seconds of the serving process and of its helpers."""
 
@@ -52,8 +60,7 @@ def _cpu_s(pid: int) -> tuple[float, float]:
         fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    helpers = [int(p) for t in Path(f"/proc/{pid}/task").iterdir() for p in (t / "children").read_text().split()]
-    return of(pid), sum(of(helper) for helper in helpers)
+    return of(pid), sum(of(helper) for helper in _helpers(pid))
 
 
 def _memory_mb(pid: int) -> float:
@@ -61,12 +68,41 @@ def _memory_mb(pid: int) -> float:
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
 
+class _Memory:
+    """Looks once a second at what the serving process and its helpers have resident."""
+
+    def __init__(self, pid: int) -> None:
+        self.serving_mb: list[float] = []
+        self.helpers_mb: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(pid,))
+        self._thread.start()
+
+    def _run(self, pid: int) -> None:
+        while not self._stop.wait(1):
+            self.serving_mb.append(_memory_mb(pid))
+            self.helpers_mb.append(sum(map(_memory_mb, _helpers(pid))))
+
+    def row(self) -> Row:
+        """End, and compare the second fifth of the time with the last."""
+        self._stop.set()
+        self._thread.join()
+        fifth = max(1, len(self.serving_mb) // 5)
+        early, late = self.serving_mb[fifth : 2 * fifth], self.serving_mb[-fifth:]
+        own = [statistics.median(part) for part in (early, late)]
+        helpers = [statistics.median(part) for part in (self.helpers_mb[fifth : 2 * fifth], self.helpers_mb[-fifth:])]
+        return Row("ingest", "resident memory while batches come, serving process", "flat",
+                   f"{own[0]:.0f} → {own[1]:.0f} MB",
+                   f"medians of the second and the last fifth of {len(self.serving_mb)} s; workers and sealer together "
+                   f"{helpers[0]:.0f} → {helpers[1]:.0f} MB")  # fmt: skip
+
+
 def _percentile(times: list[float], share: float) -> float:
     return times[min(len(times) - 1, int(share * len(times)))] * 1000
 
 
 def singles(folder: Path) -> list[Row]:
-    """Time single records over 16 connections."""
+    """Time single records over 32 connections."""
     running = Running(folder / "singles", "--config", str(_config(folder)))
     requests = folder / "singles.bin"
     tokens = {f"probe-{number}": running.token(f"probe-{number}") for number in range(8)}
@@ -74,27 +110,26 @@ def singles(folder: Path) -> list[Row]:
     with running:
         _load(running.port, requests, 4, 2)  # the first second is that of imports and grids
         prepare(requests, 60_000, 1, is_zipped=False, tokens=tokens, seed=2)
-        result = _load(running.port, requests, 16, 15)
+        result = _load(running.port, requests, 32, 15)
     rate = result["statuses"].get("202", 0) / result["seconds"]
     p99 = _percentile(result["times"], 0.99)
     return [Row("ingest", "single-record POSTs, durable", "≥ 1,500/s, p99 ≤ 50 ms",
-                f"{rate:,.0f}/s, p99 {p99:.1f} ms", f"16 connections, answers {result['statuses']}")]  # fmt: skip
+                f"{rate:,.0f}/s, p99 {p99:.1f} ms", f"32 connections, answers {result['statuses']}")]  # fmt: skip
 
 
 def batches(folder: Path, seconds: float) -> list[Row]:
-    """Time gzip batches over four connections, and watch memory and the journal."""
+    """Time gzip batches over eight connections, and watch memory and the journal."""
     running = Running(folder / "batches", "--config", str(_config(folder)))
     requests = folder / "batches.bin"
-    count = int(seconds * 120)
     tokens = {f"probe-{number}": running.token(f"probe-{number}") for number in range(8)}
-    size = prepare(requests, count, BATCH, is_zipped=True, tokens=tokens)
+    size = prepare(requests, int(seconds * MOST_REQUESTS_PER_S), BATCH, is_zipped=True, tokens=tokens)
     warm = folder / "warm.bin"
     prepare(warm, 40, BATCH, is_zipped=True, tokens=tokens, seed=99)
     with running:
-        first_sent = _load(running.port, warm, 4, 60)["statuses"].get("202", 0) * BATCH  # starts the workers
-        first, (served, kept) = _memory_mb(running.pid), _cpu_s(running.pid)
-        result = _load(running.port, requests, 4, seconds)
-        last = _memory_mb(running.pid)
+        first_sent = _load(running.port, warm, 8, 60)["statuses"].get("202", 0) * BATCH  # starts the workers
+        memory, (served, kept) = _Memory(running.pid), _cpu_s(running.pid)
+        result = _load(running.port, requests, 8, seconds)
+        row = memory.row()
         hot = running.metrics()["haidang_journal_records"]
         sent = result["statuses"].get("202", 0) * BATCH
         begin = time.perf_counter()
@@ -104,17 +139,15 @@ def batches(folder: Path, seconds: float) -> list[Row]:
         cpu = _cpu_s(running.pid)
     with Archive(running.folder) as archive, archive.snapshot() as snapshot:
         stored = snapshot.row_count
-    rate = sent / result["seconds"]
-    measured = f"{rate:,.0f}/s for {result['seconds']:.0f} s, p99 {_percentile(result['times'], 0.99):.0f} ms"
+    measured = f"{sent / result['seconds']:,.0f}/s for {result['seconds']:.0f} s"
     note = (
-        f"{size:,.0f} B a record; {stored - sent - first_sent:+d} stored beyond acknowledged; "
-        f"RSS {first:.0f} → {last:.0f} MB; {hot:,.0f} unsealed at the end, drained in {drained:.0f} s; "
+        f"{size:,.0f} B a record, p99 {_percentile(result['times'], 0.99):.0f} ms, answers {result['statuses']}; "
+        f"{stored - sent - first_sent:+d} stored beyond acknowledged; "
+        f"{hot:,.0f} unsealed at the end, drained in {drained:.0f} s; "
         f"CPU a record: serving {(cpu[0] - served) / sent * 1e6:.0f}, "
         f"judging and sealing {(cpu[1] - kept) / sent * 1e6:.0f}, sending {result['cpu_s'] / sent * 1e6:.0f} µs"
     )
-    return [
-        Row("ingest", f"gzip batches of {BATCH}, validated, placed, durable", "≥ 30,000/s, memory flat", measured, note)
-    ]
+    return [Row("ingest", f"gzip batches of {BATCH}, validated, placed, durable", "≥ 30,000/s", measured, note), row]
 
 
 def restart(folder: Path, count: int = 1_000_000) -> list[Row]:
