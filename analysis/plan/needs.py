@@ -117,7 +117,7 @@ def stations(ratings: pl.DataFrame | None, limits: Thresholds) -> list[Need]:
             if 0 < row["needed_count"] <= 30 and row["samples_count"]:
                 found.append(_station(row, float(row["needed_count"]), UNPUBLISHED, 0.3))
             continue
-        low, high = row["low"] or row["value"], row["high"] or row["value"]
+        low, high = (row["value"] if row[end] is None else row[end] for end in ("low", "high"))
         if ((borders > low) & (borders < high)).any():
             found.append(_station(row, 0.0, min((high - low) / 2 / 15, UNPUBLISHED), 0.5))
     return found

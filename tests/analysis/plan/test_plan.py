@@ -16,7 +16,7 @@ from analysis import results
 from analysis.coverage.plane import plane_of
 from analysis.plan import forms, run
 from analysis.plan.choose import Terms, choose, serving
-from analysis.plan.needs import AREA, Need, half_width
+from analysis.plan.needs import AREA, Need, half_width, stations
 from analysis.plan.page import page
 from analysis.plan.places import Places
 from analysis.plan.route import length, minutes_between, nearest_neighbour, two_opt
@@ -80,6 +80,59 @@ def test_an_archive_without_ratings_still_has_a_plan(archive: Archive) -> None:
     assert plan.height > 0
     assert plan["stop"].to_list() == list(range(1, plan.height + 1))
     assert plan["minutes"].sum() <= 120.001
+
+
+def score(
+    station: str, value: float | None, low: float | None, high: float | None, **more: object
+) -> dict[str, object]:
+    return {
+        "base_station": station, "operator": "Viettel", "technology": "4g", "period": "all", "kpi": "score",
+        "statistic": "score", "value": value, "low": low, "high": high, "samples_count": 80, "needed_count": 0,
+        "is_simulated": True, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "weight"),
+    [
+        (score("s", 66.0, 61.0, 71.0), 0.5),  # the border of grade B is 65
+        (score("s", 72.0, 67.0, 77.0), None),  # B, whatever happens
+        (score("s", 20.0, 0.0, 40.0), 0.5),  # the border of D is 35; an interval may begin at nought
+        (score("s", None, None, None, needed_count=12), 0.3),  # nearly published
+        (score("s", None, None, None, needed_count=90), None),  # too far from it
+    ],
+    ids=["at a border", "inside a grade", "from nought", "nearly rated", "far from rated"],
+)
+def test_a_station_whose_grade_is_open_is_a_need(row: dict[str, object], weight: float | None) -> None:
+    found = stations(results.shape("bts_ratings", pl.DataFrame([row])), load())
+    assert [need.weight for need in found] == ([] if weight is None else [weight])
+
+
+def test_a_station_near_a_border_draws_the_plan_there(archive: Archive) -> None:
+    known = [rating(area, 5000, 0, "rated", 0.03) for area in ("a", "b")]
+    rows = [row | {"technology": technology} for row in known for technology in ("4g", "5g")]
+    archive.write_result("area_ratings", results.shape("area_ratings", pl.DataFrame(rows)))
+    archive.write_result("bts_ratings", results.shape("bts_ratings", pl.DataFrame([score("s2", 66.0, 58.0, 74.0)])))
+    plan = run.plan(archive, run.Question(stops=1, operators=("Viettel",)), load(), TODAY)
+    first = plan.row(0, named=True)
+    assert first["kind"] == "base_station"
+    assert abs(first["longitude_deg"] - 106.71) < 0.007
+    assert "stations near a grade border: s2" in first["reason_en"]
+
+
+def test_an_hour_that_was_never_tested_is_asked_for(archive: Archive) -> None:
+    archive.write_result(
+        "series",
+        results.shape("series", pl.DataFrame(
+            [{"layer": "wards", "area": area, "operator": "Viettel", "technology": "*", "axis": "hour_of_day",
+              "at": f"{hour:02d}", "kpi": "downlink", "value": 4e7, "samples_count": 9, "is_simulated": True}
+             for area in ("a", "b") for hour in range(6, 23) if hour != 20]
+        )),
+    )  # fmt: skip
+    plan = run.plan(archive, run.Question(stops=2, operators=("Viettel",)), load(), TODAY)
+    assert plan["hour"].to_list() == [20, 20]
+    assert "never tested around 20:00" in plan["reason_en"][0]
+    assert tasks(plan, TODAY, pl.DataFrame(), "car")[0]["task"]["schedule"] == "daily 20:00"
 
 
 def test_bad_questions_are_told(archive: Archive) -> None:
