@@ -17,14 +17,14 @@ import msgspec
 
 from measurement.codec import encode
 from measurement.errors import DeliveryError, InstrumentError
-from measurement.record import Record
+from measurement.record import Position, Record
 from measurement.vocabulary import Mode, Status
 from probe.agent.budget import Budget
 from probe.agent.clock import Clock, is_synchronised
 from probe.agent.lines import amount, line_of, span
 from probe.agent.quiet import OBSERVED_S, traffic_bps
 from probe.agent.schedule import MIN_INTERVAL_S, Schedule, parse_window
-from probe.agent.tasks import DONE_KEPT, Task, bounded, current, limits_of
+from probe.agent.tasks import DONE_KEPT, Task, bounded, current, limits_of, within_reach
 from probe.boot import boot_clock_ms
 from probe.report import Reporter
 from probe.settings import Settings
@@ -80,10 +80,11 @@ class Agent:
         counter: Callable[[], int | None] = lambda: None,
         fetch_tasks: Callable[[], list[Task]] | None = None,
         reload: Callable[[], Settings | None] = lambda: None,
+        fix: Callable[[], Position | None] = lambda: None,
     ) -> None:
         self.spool, self.reporter, self._measure = spool, reporter, measure
         self.clock, self._rng, self._boot_ms = clock, rng or random.Random(), boot_ms
-        self._counter, self._fetch_tasks, self._reload = counter, fetch_tasks, reload
+        self._counter, self._fetch_tasks, self._reload, self._fix = counter, fetch_tasks, reload, fix
         self.tally, self.tasks = Tally(), _saved(spool, "tasks", list[Task]) or []
         self._done: list[str] = _saved(spool, "tasks_done", list[str]) or []
         self._local = settings
@@ -157,7 +158,7 @@ class Agent:
             _log.info("%s: one test in %s", task, span(self.schedule.mean_interval_s))
 
     def _current_task(self) -> Task | None:
-        return current(self.tasks, self.clock.now(), frozenset(self._done))
+        return current(within_reach(self.tasks, self._fix), self.clock.now(), frozenset(self._done))
 
     def _ask_for_tasks(self, fetch: Callable[[], list[Task]]) -> None:
         try:

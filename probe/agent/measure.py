@@ -8,7 +8,7 @@ import random
 
 import msgspec
 
-from measurement.record import Record
+from measurement.record import Position, Record
 from probe import nearest
 from probe.agent.agent import Measured, Order
 from probe.cycle import Cycle, run_cycle
@@ -23,7 +23,7 @@ from probe.throughput.plan import Plan
 OVERHEAD_RATIO = 0.045
 ECHO_BYTES = 2 * 72  # a STAMP packet of 44 bytes in UDP/IPv4, out and back
 HANDSHAKE_BYTES = 20_000  # name, connections, TLS, the inquiry: rounded up
-
+FRESH_S = 60.0  # at 50 km/h an older fix is out of a stop's reach twice over
 
 _log = logging.getLogger("haidang.agent")
 
@@ -69,6 +69,11 @@ class Instrument:
             address = public_address(parse(candidates[0].url).host) if table is not None else None
             record = msgspec.structs.replace(record, network=completed(record.network, address, table))
         return Measured(record, cost_of(record))
+
+    def fix(self) -> Position | None:
+        """Return where the probe is, None where it does not know, or has not known for a while."""
+        last = self._position.fix() if self._position is not None else None
+        return last if last is not None and (last.age_s or 0.0) <= FRESH_S else None
 
     def close(self) -> None:
         """Give the devices back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import datetime, time
 from typing import Annotated, Any, NamedTuple
 
@@ -15,12 +16,17 @@ from measurement.record import Position
 from probe.agent.budget import Limits
 from probe.agent.schedule import parse_window
 from probe.collector_client import CollectorClient
+from probe.position.movement import between_m
+from probe.servers import Candidate, check, is_meant
 from probe.settings import LEAST_TEST_BYTES, Settings
 
 MAX_TASKS = 500
 """As many as a plan has stops at most (`haidang-analysis plan --tests`)."""
 DONE_KEPT = 2 * MAX_TASKS
 """What is done is remembered for longer than the collector lists it, else it would be done again."""
+
+REACH_M = 400.0
+"""A probe that stands this near measures the same cells of the network: so a plan gives it the stop."""
 
 _log = logging.getLogger("haidang.tasks")
 
@@ -42,7 +48,8 @@ class Wanted(NamedTuple):
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One task. Fields it does not know are passed over: the collector may be newer.
 
-    `schedule` is `every 15m`, `daily 08:00` or `once`; `budget_bytes` is what one of its tests may cost.
+    `schedule` is `every 15m`, `daily 08:00` or `once`; `budget_bytes` is what one of its tests may cost; `position` is
+    where it is wanted.
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
@@ -101,6 +108,7 @@ def _valid(raw: Any, index: int) -> Task | None:
         _ = task.wanted
         for window in task.windows or ():
             parse_window(window)
+        check([Candidate(url=url) for url in task.peers])
     except (msgspec.ValidationError, ConfigError) as error:
         _log.warning("task %d refused: %s", index, error)
         return None
@@ -121,10 +129,23 @@ def current(tasks: list[Task], now: datetime, done: frozenset[str] = frozenset()
     return None
 
 
+def within_reach(tasks: list[Task], fix: Callable[[], Position | None]) -> list[Task]:
+    """Leave out tasks for a place that this probe is known to be away from; one that knows no place was chosen for it.
+
+    `fix` is asked only where a task has a place.
+    """
+    here = fix() if any(task.position is not None for task in tasks) else None
+    if here is None:
+        return tasks
+    reach_m = REACH_M + (here.accuracy_m or 0.0)
+    return [task for task in tasks if task.position is None or between_m(here, task.position) <= reach_m]
+
+
 def bounded(settings: Settings, task: Task | None) -> Settings:
     """Return the settings with what the task asks, never beyond what the device's owner allows.
 
-    A task may make tests rarer at will, at most twice as frequent, and cheaper, never dearer.
+    A task may make tests rarer at will, at most twice as frequent, and cheaper, never dearer. It may name other peers,
+    but none that the owner has excluded.
     """
     if task is None:
         return settings
@@ -132,9 +153,12 @@ def bounded(settings: Settings, task: Task | None) -> Settings:
     local = settings.schedule
     interval = max(task.wanted.mean_interval_s or local.mean_interval_s, local.mean_interval_s / 2)
     test_bytes = _lesser(task.budget_bytes, settings.budget.test_bytes)
+    listed = task.peers if settings.allow_task_peers else []
+    asked = [url for url in listed if not is_meant(Candidate(url=url), settings.exclude)]
+    if asked:
+        settings = replace(settings, peers=asked, pin=None, exclude=[], roles=[])
     return replace(
         settings,
-        peers=(list(task.peers) if settings.allow_task_peers else []) or settings.peers,
         campaign=task.campaign or settings.campaign,
         is_thorough=settings.is_thorough or task.is_certified,
         schedule=replace(

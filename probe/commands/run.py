@@ -143,6 +143,7 @@ def _running(
             counter=lambda: None if interface is None else interface_bytes(interface),
             fetch_tasks=None if client is None else _fetcher(client),
             reload=reload,
+            fix=instrument.fix,
         )
         peers = ", ".join(candidate.url for candidate in settings.candidates())
         _log.info("%s → %s; peers %s", probe_id, url or "the spool alone", peers)

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from measurement.codec import decode
-from measurement.errors import DeliveryError, InstrumentError
+from measurement.errors import ConfigError, DeliveryError, InstrumentError
+from measurement.record import Position
 from measurement.vocabulary import Mode
 from probe.agent.reload import Reload
-from probe.agent.tasks import Task, parse
+from probe.agent.tasks import Task, bounded, parse
 from probe.collector_client import CollectorClient
 from probe.report import Reporter
 from probe.settings import load
@@ -182,6 +183,32 @@ def test_tasks_bound_by_local_limits_change_the_schedule(tmp_path):
     assert line.orders[-1][1].settings.peers == ["http://peer.test"]
     assert line.orders[-1][1].byte_budget == 50_000_000
     one.spool.close()
+
+
+def test_a_task_for_a_place_waits_until_the_probe_is_there(tmp_path):
+    clock = SimulatedClock()
+    line, here = Line(clock), [Position(longitude_deg=106.60, latitude_deg=20.86, accuracy_m=10)]
+    place = Position(longitude_deg=106.69, latitude_deg=20.84)
+    tasks = [Task(id="stop", schedule="once", campaign="plan", position=place)]
+    chosen = settings(schedule={**QUIET, "mean_interval_s": 1e6}, budget=FREE)
+    one = agent(tmp_path, clock, line, chosen=chosen, fetch_tasks=lambda: tasks, fix=lambda: here[0])
+    run(one, clock, 0.1)
+    assert "plan" not in [order.settings.campaign for _, order, _ in line.orders]
+    here[0] = Position(longitude_deg=106.692, latitude_deg=20.841)  # 240 m away
+    run(one, clock, 0.1)
+    assert [order.settings.campaign for _, order, _ in line.orders].count("plan") == 1
+    one.spool.close()
+
+
+def test_a_task_brings_no_excluded_peer_back_and_undoes_a_pin():
+    own = settings(peers=["http://own.test", "http://far.test"], pin="own.test", exclude=["bad.test"])
+    with pytest.raises(ConfigError):
+        own.candidates()  # excluded but not listed: told, where the owner wrote it
+    own = settings(peers=["http://own.test", "http://bad.test"], pin="own.test", exclude=["bad.test"])
+    asked = bounded(own, Task(id="t", schedule="once", peers=["http://bad.test", "http://other.test"]))
+    assert [candidate.url for candidate in asked.candidates()] == ["http://other.test"]
+    only_bad = bounded(own, Task(id="t", schedule="once", peers=["http://bad.test"]))
+    assert [candidate.url for candidate in only_bad.candidates()] == ["http://own.test"]
 
 
 def test_a_task_that_wants_one_test_gets_one_also_over_a_restart(tmp_path):
