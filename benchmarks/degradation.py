@@ -15,7 +15,7 @@ from analysis import thresholds
 from analysis.degraded.compact import files, read
 from analysis.degraded.detect import look
 from analysis.degraded.events import Event, exceptions
-from analysis.degraded.judged import Day, Judged, finest
+from analysis.degraded.judged import Day, Judged, Past, finest
 from analysis.degraded.kpis import BY_KPI, Watched
 from analysis.degraded.residuals import Except, books, judge, learn, prepare
 from archive.store import Archive
@@ -52,7 +52,7 @@ def watch(
 ) -> list[Event]:  # fmt: skip
     """Look every `step`, learning the baseline anew each civil day, as `haidang-analysis degraded --watch` does."""
     events: list[Event] = []
-    now, day, past, judged = first, None, Day(pl.DataFrame({"started_at": []})), pl.DataFrame()
+    now, day, past, judged = first, None, Past([]), pl.DataFrame()
     while now <= last:
         today = (now + LOCAL).replace(hour=0, minute=0, second=0, microsecond=0) - LOCAL
         if today != day:
@@ -61,11 +61,13 @@ def watch(
                 (pl.col("started_at") > today - timedelta(56)) & (pl.col("started_at") < today + timedelta(1))
             )
             judged = judge_all(window, layers, today, [row], exceptions(events))
-            past = Day(judged.filter(pl.col("started_at").is_between(today - timedelta(28), today, closed="left")))
+            past = Past(
+                [Day(judged.filter(pl.col("started_at").is_between(today - timedelta(28), today, closed="left")))]
+            )
             print(f"  {today + LOCAL:%m-%d}: {window.height} tests, {len(events)} events", file=sys.stderr, flush=True)
         fresh = Day(judged.filter(pl.col("started_at").is_between(today, now)))
         known = {event.stream for event in events}
-        events = look(Judged([past, fresh], now), row, watched, events)
+        events = look(Judged(past, fresh, now), row, watched, events)
         for event in events:
             if event.stream not in known:
                 print(f"  {now + LOCAL:%m-%d %H:%M} {event}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from analysis.degraded import early
-from analysis.degraded.judged import KEYS, OPERATORS, Day, Judged, column_of
+from analysis.degraded.judged import KEYS, OPERATORS, Day, Judged, Past, column_of
 from analysis.degraded.kpis import BY_KPI
 from analysis.degraded.sudden import (
     REFERENCE,
@@ -73,7 +73,7 @@ def run_lengths(days: int = 30, records_a_day: int = 11_000) -> list[Row]:
         last = state["started_at"].max()
         assert isinstance(last, datetime)
         judged = _judged(state, layers, last - timedelta(days))
-    whole = standards(Judged([Day(judged)], last), timedelta(days))
+    whole = standards(Judged(Past([]), Day(judged), last), timedelta(days))
     assert whole is not None
     told = limit(whole.height / days * 30 * len(WAYS))
     alarms: set[tuple[str, ...]] = set()

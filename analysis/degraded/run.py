@@ -17,7 +17,7 @@ from analysis.degraded.compact import files, read
 from analysis.degraded.detect import look
 from analysis.degraded.events import Event
 from analysis.degraded.holidays import HOLIDAYS, Holiday
-from analysis.degraded.judged import HORIZON_HOURS, OPERATORS, STATIONS, Day, Judged, finest
+from analysis.degraded.judged import HORIZON_HOURS, OPERATORS, STATIONS, Day, Judged, Past, finest
 from analysis.degraded.kpis import WATCHED, Watched
 from analysis.degraded.residuals import Books, books, judge, learn, prepare
 from analysis.thresholds import Thresholds
@@ -68,6 +68,7 @@ class Watcher:
         self._progress, self._calendar = progress, calendar
         self._learnt: Learnt | None = None
         self._days: dict[Path, Day] = {}
+        self._past = Past([])
 
     def look(self, now: datetime) -> Seen:
         """Look once and write the tables `degraded` and `degraded_events`."""
@@ -107,7 +108,7 @@ class Watcher:
             baselines[row.kpi] = learn(prepared, known.sizes, midnight, row, kept.exceptions(own))
             self._progress("KPIs", done, len(self._kpis))
         first = state["started_at"].min()
-        self._days = {}
+        self._days, self._past = {}, Past([])
         self._learnt = Learnt(
             day, normals, area, known, baselines, state.height, first if isinstance(first, datetime) else None
         )
@@ -116,12 +117,12 @@ class Watcher:
     def _judge(self, learnt: Learnt, paths: dict[date, Path], today: date, now: datetime) -> Judged:
         """Return the judged tests of four weeks; today's are judged at each look."""
         first = today - timedelta(hours=2 * HORIZON_HOURS)
-        recent = {day: path for day, path in paths.items() if day >= first}
-        self._days = {
-            path: self._days[path] if path in self._days and day != today else self._day(learnt, path, now)
-            for day, path in recent.items()
-        }
-        return Judged(list(self._days.values()), now)
+        over = {path for day, path in paths.items() if first <= day < today}
+        if over != set(self._days):
+            self._days = {path: self._days.get(path) or self._day(learnt, path, now) for path in sorted(over)}
+            self._past = Past(list(self._days.values()))
+        fresh = self._day(learnt, paths[today], now) if today in paths else Day(pl.DataFrame({"started_at": []}))
+        return Judged(self._past, fresh, now)
 
     def _day(self, learnt: Learnt, path: Path, now: datetime) -> Day:
         state = pl.read_ipc(path).filter(pl.col("started_at") <= now)
