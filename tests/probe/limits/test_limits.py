@@ -26,7 +26,7 @@ CASES = [
     (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.99, 1.0)), LimitedBy.PROBE_CPU),
     (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0)), LimitedBy.NETWORK),
     (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0, 0.1)), LimitedBy.PROBE_CPU),
-    (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0, 0.02)), LimitedBy.NETWORK),
+    (Evidence(goodput_bps=1e8, cpu=CpuUse(0.3, 0.6, 1.0, 0.01)), LimitedBy.NETWORK),
     (Evidence(goodput_bps=1e8, starved_ratio=0.05), LimitedBy.PROBE_CPU),
     (Evidence(goodput_bps=1e8, starved_ratio=0.005), LimitedBy.NETWORK),
     (Evidence(goodput_bps=8e8, ceiling_bps=1e9), LimitedBy.PROBE_CPU),
