@@ -9,13 +9,13 @@ import click
 import polars as pl
 
 from analysis import results, thresholds
-from analysis.coverage import run, tables
+from analysis.coverage import direction, run, tables
 from analysis.coverage.cells import RESOLUTION
 from analysis.coverage.kpis import SURFACES
 from analysis.coverage.plane import Plane
 from analysis.coverage.samples import located
 from analysis.holes import cells as cells_of_holes
-from analysis.holes import polygons
+from analysis.holes import people, polygons
 from analysis.output import archive_option, emit, json_option, out_option, progress
 from archive.layout import DEFAULT_TIME_ZONE
 from archive.store import Archive
@@ -26,6 +26,7 @@ Examples:
   haidang-analysis coverage --archive ./archive
   haidang-analysis coverage --archive ./archive --operator Viettel --technology 5g --kpi rsrp --picture viettel.png
   haidang-analysis coverage --archive ./archive --resolution 10 --out coverage.parquet
+  haidang-analysis coverage --archive ./archive --population people.csv --anisotropy 1.5@75
 """
 
 
@@ -50,6 +51,18 @@ Examples:
 @click.option("--country", default=thresholds.DEFAULT_COUNTRY, show_default=True, help="Thresholds: country or file.")
 @click.option("--seed", default=1, show_default=True, help="Draws the blocks that are validated where there are many.")
 @click.option(
+    "--anisotropy",
+    default="fitted",
+    show_default=True,
+    metavar="fitted|none|RATIO@BEARING",
+    help="How much farther values stay alike along a bearing than across it.",
+)
+@click.option(
+    "--population",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="CSV of key and population of areas, for the people in holes.",
+)
+@click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Draw the first surface with its sigma beside it into this PNG.",
@@ -58,11 +71,13 @@ Examples:
 @out_option
 def command(
     path: Path, operator: str | None, technology: str | None, kpis: tuple[str, ...], resolution: int, country: str,
-    seed: int, picture: Path | None, as_json: bool, out: Path | None,
+    seed: int, anisotropy: str, population: Path | None, picture: Path | None, as_json: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Draw surfaces of signal and speed with their uncertainty, validated; write the tables into the archive."""
-    limits = thresholds.load(country)
+    limits, stretch = thresholds.load(country), direction.parse(anisotropy)
+    inhabitants = {} if population is None else people.read(population)
     with Archive(path) as archive:
+        layers = people.settled(archive.layers(), inhabitants)
         rows = located(archive, limits, progress=progress).rows
         for column, wanted in (("operator", operator), ("technology", technology)):
             rows = rows if wanted is None else rows.filter(pl.col(column) == wanted)
@@ -70,7 +85,7 @@ def command(
         names = kpis or tuple(row.kpi for row in SURFACES)
         drawn: list[run.Drawn] = []
         parts = [pl.DataFrame(schema=results.schema("coverage"))]
-        for one, plane in run.draw(rows, registry, names, seed, progress):
+        for one, plane in run.draw(rows, registry, names, seed, progress, stretch):
             if not drawn:
                 cells = run.cells_of(rows, plane, resolution)
                 counts = run.counts_of(rows, resolution)
@@ -81,11 +96,10 @@ def command(
                 picture = None
         covered = pl.concat(parts)
         zone = archive.setting("time_zone") or DEFAULT_TIME_ZONE
-        holes = _holes(rows, limits, zone, archive.layers(), registry)
+        holes = _holes(rows, limits, zone, layers, registry)
         archive.write_result("coverage", covered)
         archive.write_result("holes", holes)
         archive.write_result("coverage_validation", tables.validation(drawn))
-        layers = archive.layers()
     names_of = {(layer.key, area.key): area.name for layer in layers for area in layer.areas}
     said = "\n\n".join((tables.text(drawn, covered), tables.holes_text(holes, names_of)))
     emit(covered, said, as_json=as_json, out=out, layers=layers)

@@ -7,15 +7,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analysis.coverage.neighbours import Neighbours
+from analysis.coverage.neighbours import FEW, MANY, NOISY, Neighbours, around
 from analysis.coverage.variogram import Model
 
 Floats = npt.NDArray[np.float64]
 
 CHUNK = 4096
-"""Targets solved at once: 4096 systems of 17 unknowns are 10 MB."""
+"""Targets solved at once: 4096 systems of 19 unknowns are 12 MB."""
 OUTLIER = 2.0
 """A neighbour farther than this many deviations from what the others say of it is pulled in to there."""
+
+TRUST = 5.0
+"""The variogram's variance counts as much as this many neighbours do (a conjugate prior; evidence D)."""
 
 
 class Estimate(NamedTuple):
@@ -26,25 +29,26 @@ class Estimate(NamedTuple):
     error: Floats
 
 
-def _systems(points: Floats, near: Neighbours, model: Model) -> tuple[Floats, Floats]:
+def _systems(points: Floats, targets: Floats, near: Neighbours, model: Model) -> tuple[Floats, Floats]:
     """Return the inverse kriging matrices (n, k + 1, k + 1) and right sides (n, k + 1)."""
     place = points[near.place]
     count = place.shape[1]
-    gap = place[:, :, None] - place[:, None]
     matrix = np.ones((len(place), count + 1, count + 1))
-    matrix[:, :count, :count] = model.covariance(np.sqrt(gap[..., 0] ** 2 + gap[..., 1] ** 2))
+    matrix[:, :count, :count] = model.covariance(model.distance(place[:, :, None] - place[:, None]))
     diagonal = np.arange(count)
     matrix[:, diagonal, diagonal] += model.nugget
     matrix[:, count, count] = 0
     right = np.ones((len(place), count + 1))
-    right[:, :count] = model.covariance(near.distance_m)
+    right[:, :count] = model.covariance(model.distance(place - targets[:, None]))
     return np.linalg.inv(matrix), right
 
 
-def _hold_back(values: Floats, inverse: Floats) -> Floats:
+def _hold_back(values: Floats, inverse: Floats) -> tuple[Floats, Floats]:
     """Pull outliers in to `OUTLIER` deviations from their leave-one-out kriging (Dubrule 1983).
 
-    The neighbours of one target judge one another, so nothing that a validation holds out can leak in.
+    The neighbours of one target judge one another, so nothing that a validation holds out can leak in. Returned with
+    the values is how much more than the model says the neighbours differ from one another, as a factor of variance:
+    cities are rougher than their outskirts, and one variogram is the mean of both.
     """
     count = values.shape[1]
     diagonal = np.einsum("nii->ni", inverse)[:, :count]
@@ -53,11 +57,12 @@ def _hold_back(values: Floats, inverse: Floats) -> Floats:
     for _ in range(2):
         expected = held - np.matmul(inverse[:, :count, :count], held[..., None])[..., 0] / diagonal
         held = expected + np.clip(values - expected, -limit, limit)
-    return held
+    misfit = ((held - expected) ** 2 * diagonal).sum(1)
+    return held, (TRUST + misfit) / (TRUST + count)
 
 
-def krige(points: Floats, values: Floats, near: Neighbours, model: Model) -> Estimate:
-    """Estimate each target from its neighbours.
+def krige(points: Floats, values: Floats, targets: Floats, near: Neighbours, model: Model) -> Estimate:
+    """Estimate each target from some of its nearest points, taken from all around.
 
     Parameters
     ----------
@@ -65,8 +70,10 @@ def krige(points: Floats, values: Floats, near: Neighbours, model: Model) -> Est
         Positions of the blocks in metres, shape (n, 2).
     values
         Their values, shape (n,).
+    targets
+        Positions to estimate in metres, shape (m, 2).
     near
-        Neighbours of each target.
+        Nearest points of each target.
     model
         Variogram.
 
@@ -75,18 +82,22 @@ def krige(points: Floats, values: Floats, near: Neighbours, model: Model) -> Est
     >>> points = np.array([[0.0, 0.0], [200.0, 0.0], [0.0, 200.0]])
     >>> near = Neighbours(np.array([[0, 1, 2]]), np.array([[0.0, 200.0, 200.0]]))
     >>> model = Model('exponential', 1e-9, 100.0, 500.0)
-    >>> estimate = krige(points, np.array([-80.0, -90.0, -90.0]), near, model)
+    >>> estimate = krige(points, np.array([-80.0, -90.0, -90.0]), points[:1], near, model)
     >>> estimate.mean.round(3).tolist(), estimate.sigma.round(3).tolist()
     ([-80.0], [0.0])
     """
-    mean, variance = np.empty(len(near.place)), np.empty(len(near.place))
+    mean, variance, noise = np.empty((3, len(near.place)))
+    wanted = MANY if model.noise_share > NOISY else FEW
     for start in range(0, len(mean), CHUNK):
         part = Neighbours(near.place[start : start + CHUNK], near.distance_m[start : start + CHUNK])
-        inverse, right = _systems(points, part, model)
+        part = around(points, targets[start : start + CHUNK], part, wanted)
+        inverse, right = _systems(points, targets[start : start + CHUNK], part, model)
         weight = np.matmul(inverse, right[..., None])[..., 0]
         count = part.place.shape[1]
-        held = _hold_back(values[part.place], inverse) if count > 3 else values[part.place]
+        held, unrest = values[part.place], np.ones(len(weight))
+        if count > 3:
+            held, unrest = _hold_back(held, inverse)
         mean[start : start + CHUNK] = (weight[:, :count] * held).sum(1)
-        variance[start : start + CHUNK] = model.sill + model.nugget - (weight * right).sum(1)
-    variance = np.maximum(variance, 0)
-    return Estimate(mean, np.sqrt(variance), np.sqrt(np.maximum(variance - model.nugget, 0)))
+        variance[start : start + CHUNK] = (model.sill + model.nugget - (weight * right).sum(1)) * unrest
+        noise[start : start + CHUNK] = model.nugget * unrest
+    return Estimate(mean, np.sqrt(np.maximum(variance, 0)), np.sqrt(np.maximum(variance - noise, 0)))

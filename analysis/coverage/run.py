@@ -13,6 +13,7 @@ import polars as pl
 from analysis import results
 from analysis.coverage.blocks import BLOCK_M, Blocks, average
 from analysis.coverage.cells import RESOLUTION, Cells, around
+from analysis.coverage.direction import Stretch
 from analysis.coverage.kpis import BY_ID, MASK_M, SurfaceKpi, threshold
 from analysis.coverage.plane import Plane, plane_of
 from analysis.coverage.surface import Prediction, Surface, fit_surface, probability_above
@@ -63,8 +64,9 @@ def draw(
     kpis: Sequence[str],
     seed: int = 1,
     progress: Progress = lambda _what, _done, _total: None,
+    stretch: Stretch | None = None,
 ) -> Iterator[tuple[Drawn, Plane]]:
-    """Yield each surface of some located records."""  # fmt: skip
+    """Yield each surface of some located records; a stretch is fitted where none is given."""
     if rows.is_empty():
         return
     plane = plane_of(rows["position_longitude_deg"].to_numpy(), rows["position_latitude_deg"].to_numpy())
@@ -77,9 +79,10 @@ def draw(
             kpi = BY_ID[name]
             known = group.drop_nulls(name)
             rng = np.random.default_rng(seed)
-            surface = (
-                None if known.is_empty() else fit_surface(blocks_of(known, kpi, plane), stations, rng, falls=kpi.falls)
-            )
+            surface = None
+            if not known.is_empty():
+                blocks = blocks_of(known, kpi, plane)
+                surface = fit_surface(blocks, stations, rng, falls=kpi.falls, stretch=stretch)
             done += 1
             progress("surfaces", done, total)
             simulated = bool(known["is_simulated"].any())

@@ -9,11 +9,13 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from analysis.coverage.blocks import Blocks
+from analysis.coverage.direction import Stretch, stretch_of
 from analysis.coverage.kriging import krige
 from analysis.coverage.neighbours import nearest
 from analysis.coverage.trend import Trend, flat, log_distance_trend
-from analysis.coverage.validation import Candidate, Report, choose
+from analysis.coverage.validation import Candidate, HeldOut, Report, choose
 from analysis.coverage.variogram import FAMILIES, Model, empirical, fit
+from analysis.coverage.widening import Widening
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,6 +25,8 @@ FEWEST_FOR_TREND = 50
 """A trend from distance to stations needs this many blocks to be worth its two parameters."""
 _VARIANTS = ((1.0, 1.0), (0.6, 1.0), (1.6, 1.0), (1.0, 3.0), (0.6, 3.0))
 """Factors of range and nugget tried around the fit, which the far pairs dominate."""
+_STRETCHED = 3
+"""Of a stretched variogram the first of them only: what they teach of the nugget the plain one has taught."""
 
 
 class Prediction(NamedTuple):
@@ -39,12 +43,13 @@ class Prediction(NamedTuple):
 
 
 class Surface(NamedTuple):
-    """Blocks with the candidates whose mean is taken, the factor of the intervals, and how it was validated."""
+    """Blocks with the candidates whose mean is taken, what widens the intervals, and how it was validated."""
 
     blocks: Blocks
     candidates: list[Candidate]
-    factor: float
+    widening: Widening
     reports: list[Report]
+    held_out: HeldOut
 
     def predict(self, targets: Floats) -> Prediction:
         """Say what a block at each target would measure.
@@ -54,14 +59,15 @@ class Surface(NamedTuple):
         targets
             Positions in metres, shape (m, 2).
         """
-        near = nearest(self.blocks.points, targets)
+        points = self.blocks.points
+        near = nearest(points, targets)
+        factor = self.widening.at(near.distance_m[:, 0]) / len(self.candidates)
         mean, sigma, error = np.zeros((3, len(targets)))
         for trend, model in self.candidates:
-            rest = self.blocks.values - trend.at(self.blocks.points)
-            estimate = krige(self.blocks.points, rest, near, model)
+            estimate = krige(points, self.blocks.values - trend.at(points), targets, near, model)
             mean += (estimate.mean + trend.at(targets)) / len(self.candidates)
-            sigma += estimate.sigma * self.factor / len(self.candidates)
-            error += estimate.error * self.factor / len(self.candidates)
+            sigma += estimate.sigma * factor
+            error += estimate.error * factor
         return Prediction(mean, sigma, error, near.distance_m[:, 0])
 
     @property
@@ -87,25 +93,37 @@ def probability_above(prediction: Prediction, threshold: float) -> Floats:
     return np.asarray(ndtr((prediction.mean - threshold) / np.maximum(prediction.sigma, 1e-9)))
 
 
-def _candidates(blocks: Blocks, stations: Floats, falls: bool, rng: np.random.Generator) -> list[Candidate]:
+def _models(points: Floats, rest: Floats, given: Stretch | None, rng: np.random.Generator) -> list[Model]:
+    """Return the variograms of each family: as fitted, and stretched where directions differ or a stretch is given."""
+    seen = empirical(points, rest, rng)
+    plain = [fit(family, points, rest, seen) for family in FAMILIES]
+    if given is not None:
+        return [model._replace(**given._asdict()) for model in plain]
+    found = [stretch_of(model, points, rest, rng) for model in plain]
+    return [
+        *plain,
+        *(model._replace(**one._asdict()) for model, one in zip(plain, found, strict=True) if one is not None),
+    ]
+
+
+def _candidates(
+    blocks: Blocks, stations: Floats, falls: bool, given: Stretch | None, rng: np.random.Generator
+) -> list[Candidate]:
     trends = [flat(blocks.values)]
     if len(blocks.values) >= FEWEST_FOR_TREND:
         sloped = log_distance_trend(stations, blocks.points, blocks.values, falls)
         trends += [sloped] if sloped else []
-    found = []
-    for trend in trends:
-        rest = blocks.values - trend.at(blocks.points)
-        seen = empirical(blocks.points, rest, rng)
-        for family in FAMILIES:
-            model = fit(family, blocks.points, rest, seen)
-            found += [
-                Candidate(trend, model._replace(range_m=model.range_m * reach, nugget=model.nugget * noise))
-                for reach, noise in _VARIANTS
-            ]
-    return found
+    return [
+        Candidate(trend, model._replace(range_m=model.range_m * reach, nugget=model.nugget * noise))
+        for trend in trends
+        for model in _models(blocks.points, blocks.values - trend.at(blocks.points), given, rng)
+        for reach, noise in (_VARIANTS if model.ratio == 1 or given is not None else _VARIANTS[:_STRETCHED])
+    ]
 
 
-def fit_surface(blocks: Blocks, stations: Floats, rng: np.random.Generator, *, falls: bool = True) -> Surface | None:
+def fit_surface(
+    blocks: Blocks, stations: Floats, rng: np.random.Generator, *, falls: bool = True, stretch: Stretch | None = None
+) -> Surface | None:
     """Fit a surface; None below `FEWEST_BLOCKS`.
 
     Parameters
@@ -119,6 +137,9 @@ def fit_surface(blocks: Blocks, stations: Floats, rng: np.random.Generator, *, f
         Draws points for the variogram and blocks for the validation.
     falls
         Whether the value should fall with the distance to a station.
+    stretch
+        How much farther values stay alike along a bearing; by default one is fitted, and used where it lowers the
+        held-out error.
 
     Examples
     --------
@@ -131,5 +152,5 @@ def fit_surface(blocks: Blocks, stations: Floats, rng: np.random.Generator, *, f
     """
     if len(blocks.values) < FEWEST_BLOCKS:
         return None
-    choice = choose(blocks, _candidates(blocks, stations, falls, rng), rng)
-    return Surface(blocks, choice.candidates, choice.factor, choice.reports)
+    choice = choose(blocks, _candidates(blocks, stations, falls, stretch, rng), rng)
+    return Surface(blocks, *choice)

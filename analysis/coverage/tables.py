@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from analysis import results
 from analysis.coverage.run import Drawn
+from analysis.coverage.validation import HELD_OUT_M
 from analysis.tables import grid
 
 
@@ -24,7 +26,7 @@ def validation(drawn: Sequence[Drawn]) -> pl.DataFrame:
             "nugget": one.surface.model.nugget,
             "sill": one.surface.model.sill,
             "trend_slope": one.surface.trend.slope,
-            "interval_factor": one.surface.factor,
+            "interval_factor": float(one.surface.widening.at(np.array([HELD_OUT_M]))[0]),
             "is_simulated": one.is_simulated,
         }
         for one in drawn
@@ -41,11 +43,11 @@ def _unit(kpi: str) -> str:
 def text(drawn: Sequence[Drawn], covered: pl.DataFrame) -> str:
     """Write one line a surface and scheme: errors with what was held out, intervals, what is masked."""
     lines: list[list[str]] = []
-    skipped: list[str] = []
+    notes: list[str] = []
     for one in drawn:
         name = [one.operator, one.technology, one.kpi.kpi]
         if one.surface is None:
-            skipped.append(f"{' '.join(name)}: {one.samples_count} samples in too few places for a surface.")
+            notes.append(f"{' '.join(name)}: {one.samples_count} samples in too few places for a surface.")
             continue
         own = covered.filter(
             (pl.col("operator") == one.operator)
@@ -68,6 +70,10 @@ def text(drawn: Sequence[Drawn], covered: pl.DataFrame) -> str:
                  f"{100 * report.coverage:.1f} %"]
             )  # fmt: skip
             head = [""] * len(head)
+        model = one.surface.model
+        if model.ratio != 1:
+            far = f"{model.ratio:g} times as far along {model.bearing_deg:.0f}° as across it"
+            notes.append(f"{' '.join(name)}: values stay alike {far}.")
         if not one.surface.reports:
             lines.append([*head, "too few blocks to validate", "-", "-", "-", "-"])
     header = (
@@ -84,7 +90,7 @@ def text(drawn: Sequence[Drawn], covered: pl.DataFrame) -> str:
         "gain",
         "in 95 %",
     )
-    return "\n".join([grid(header, lines) if lines else "No surface.", *skipped])
+    return "\n".join([grid(header, lines) if lines else "No surface.", *notes])
 
 
 def holes_text(holes: pl.DataFrame, names: dict[tuple[str, str], str], most: int = 20) -> str:

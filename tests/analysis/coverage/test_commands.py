@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -60,6 +61,33 @@ def test_coverage_draws_a_picture(archive: Path, tmp_path: Path) -> None:
     assert picture.stat().st_size > 20_000
 
 
+def test_the_anisotropy_and_the_people_that_are_given_are_taken(archive: Path, tmp_path: Path) -> None:
+    with Archive(archive) as opened:
+        communes = next(layer for layer in opened.layers() if layer.key == "communes-2025")
+    people = tmp_path / "people.csv"
+    people.write_text("\ufeffkey,name,population\n" + "".join(f"{a.key},{a.name},12000\n" for a in communes.areas))
+    text = said("coverage", "--archive", str(archive), "--operator", "Viettel", "--technology", "4g", "--kpi", "rsrp",
+                "--anisotropy", "2@30", "--population", str(people))  # fmt: skip
+    assert "Viettel 4g rsrp: values stay alike 2 times as far along 30° as across it." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("code,people\n1,2\n", "'key' is missing"),
+        ("key,population\n10507,12.000\n", ":2: Invalid population '12.000'"),
+        ("key,population\n10507,-4\n", ":2: Invalid population '-4'"),
+        ("key,population\n10507,1\n10507,2\n", ":3: Invalid key '10507'. It stands twice"),
+        ("key,population\n,2\n", ":2: Invalid key ''. A key is needed"),
+        ("key,population\nx99,2\n", "Invalid key 'x99'. No area has it"),
+    ],
+)
+def test_a_wrong_population_is_told_in_one_line(archive: Path, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "people.csv").write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        said("coverage", "--archive", str(archive), "--population", str(tmp_path / "people.csv"))
+
+
 def test_coverage_of_nobody_is_an_empty_table(archive: Path) -> None:
     assert "No surface." in said("coverage", "--archive", str(archive), "--operator", "Nobody")
 
@@ -102,6 +130,7 @@ def test_plan_gives_every_form(archive: Path, tmp_path: Path) -> None:
         (["degraded", "--now", "yesterday"], "--now: Invalid time 'yesterday'"),
         (["degraded", "--now", "2026-05-01", "--watch", "5"], "--now: Invalid with --watch"),
         (["coverage", "--country", "xx"], "Invalid thresholds 'xx'"),
+        (["coverage", "--anisotropy", "0.5@10"], "--anisotropy: Invalid '0.5@10'"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(archive: Path, arguments: list[str], message: str) -> None:
