@@ -15,7 +15,7 @@ HEADERS = 1.08
 STARVED = 0.01
 """A process kept waiting for this part of a test moved less than it could: the size of the errors we promise."""
 STOLEN = 0.02
-"""Nor can a virtual machine vouch for a rate whose host took this part of its processors: 2 to 4 % cost 3 % of a rate."""
+"""Nor can a virtual machine vouch for a rate whose host took this part of its processors: 2 to 4 % cost a rate 3 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
