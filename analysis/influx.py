@@ -88,6 +88,10 @@ def blocks(
             raise StorageError(f"InfluxDB answers {error.status}: {str(error.reason)[:200]}") from None
         except (HTTPError, OSError) as error:
             raise StorageError(f"InfluxDB at {place.url} is not reached: {type(error).__name__}") from None
+        except ValueError as error:
+            raise StorageError(
+                f"InfluxDB holds a block that cannot be read ({error}). haidang-collector sinks replay writes it anew."
+            ) from None
 
 
 def _values(lines: Iterator[bytes]) -> Iterator[bytes]:

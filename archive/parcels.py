@@ -49,8 +49,17 @@ def close(frame: pl.DataFrame) -> bytes:
 
 
 def open_all(parcels: Iterable[bytes], names: Sequence[str] | None = None) -> pl.DataFrame:
-    """Return the records of parcels with the named columns; those that any of them holds where None."""
-    opened = [_decoder.decode(zlib.decompress(parcel)) for parcel in parcels]
+    """Return the records of parcels with the named columns; those that any of them holds where None.
+
+    Raises
+    ------
+    ValueError
+        Where one is no parcel.
+    """
+    try:
+        opened = [_decoder.decode(zlib.decompress(parcel)) for parcel in parcels]
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise ValueError(f"Invalid parcel. {error}") from None
     if names is None:
         names = list(dict.fromkeys(name for parcel in opened for name in parcel.columns))
     return pl.DataFrame([_column(name, opened) for name in names])

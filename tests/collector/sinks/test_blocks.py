@@ -50,6 +50,13 @@ def test_the_same_records_make_the_same_point():
     assert blocks.block_lines(one).split()[-1] != blocks.block_lines(other).split()[-1]
 
 
+def test_a_block_that_cannot_be_read_is_said(influxd, archive, tmp_path):
+    bucket = influxd.new_bucket("broken")
+    influxd.write(f'block data="{base64.b64encode(b"ARROW1").decode()}",row_count=1i', bucket)
+    with pytest.raises(StorageError, match="sinks replay writes it anew"):
+        reading.pull(reading.Place(influxd.url, influxd.org, bucket), archive, tmp_path / "pulled")
+
+
 def test_an_influxdb_that_is_away_is_said(archive, tmp_path):
     with pytest.raises(StorageError, match="is not reached"):
         reading.pull(reading.Place("http://127.0.0.1:9"), archive, tmp_path / "pulled")
