@@ -28,6 +28,10 @@ PATIENCE_S = 150.0
 """Not the promise, but what a machine under full load may need."""
 
 
+NOT_OURS = {"Heartbeat", "DiskFillsUp"}
+"""One always fires; the other speaks of this machine's disk, which others fill: rules_test.yml holds it."""
+
+
 @pytest.fixture(scope="module")
 def drill() -> Drill:
     return Drill(datetime.now(UTC))
@@ -50,15 +54,14 @@ def ask(stack: Stack, path: str) -> Any:
 def firing(stack: Stack) -> set[tuple[str, str, str]]:
     """Name what fires, without the heartbeat, which always does."""
     found = [a["labels"] for a in ask(stack, "alerts")["alerts"] if a["state"] == "firing"]
-    return {(a["alertname"], a.get("area", ""), a.get("operator", "")) for a in found} - {("Heartbeat", "", "")}
+    return {(a["alertname"], a.get("area", ""), a.get("operator", "")) for a in found if a["alertname"] not in NOT_OURS}
 
 
 def ever_fired(stack: Stack) -> set[tuple[str, str]]:
     """Name everything that fired since the stack began, without the heartbeat."""
-    expr = urllib.parse.quote('count_over_time(ALERTS{alertstate="firing",alertname!="Heartbeat"}[1h])')
-    return {
-        (r["metric"]["alertname"], r["metric"].get("area", "")) for r in ask(stack, f"query?query={expr}")["result"]
-    }
+    expr = urllib.parse.quote('count_over_time(ALERTS{alertstate="firing"}[1h])')
+    found = [row["metric"] for row in ask(stack, f"query?query={expr}")["result"]]
+    return {(a["alertname"], a.get("area", "")) for a in found if a["alertname"] not in NOT_OURS}
 
 
 def wait_for(what: str, is_so: Callable[[], Any]) -> Any:
@@ -70,7 +73,9 @@ def wait_for(what: str, is_so: Callable[[], Any]) -> Any:
 
 
 def pages(stack: Stack, status: str, route: str = "page") -> list[Message]:
-    return [m for m in list(stack.webhook.messages) if m.route.startswith(route) and m.status == status]
+    told = [m for m in list(stack.webhook.messages) if m.route.startswith(route) and m.status == status]
+    ours = [m._replace(alerts=[a for a in m.alerts if a["labels"]["alertname"] not in NOT_OURS]) for m in told]
+    return [m for m in ours if m.alerts or route == "heartbeat"]
 
 
 def admitted(stack: Stack, peer: str) -> float:
@@ -157,7 +162,8 @@ def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(sta
     assert "at least 30 % worse than its own past" in text
 
     retests = [m for m in stack.webhook.messages if m.route == "retest"]
-    assert stack.webhook.messages.index(retests[0]) < stack.webhook.messages.index(page), "retest before page"
+    routes = [m.route for m in stack.webhook.messages if m.alerts[0]["labels"]["alertname"] == "AreaDegradedMajor"]
+    assert routes.index("retest") < routes.index("page"), "retest before page"
     assert retests[0].alerts[0]["labels"]["area"] == AREA
     ordered = [json.loads(line) for line in (stack.folder / "messages.ndjson").read_text("utf-8").splitlines()]
     probes = next(row["retests"] for row in ordered if row["route"] == "retest")
