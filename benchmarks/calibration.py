@@ -25,6 +25,7 @@ from analysis.scores import score
 from analysis.tally import SPLITS
 from archive.frames import conform
 from benchmarks import Row
+from benchmarks import __main__ as results
 from measurement.columns import area_column
 from simulation.city import City, Scale
 from simulation.panel import Mix
@@ -69,7 +70,8 @@ def sample(city: City, design: Design) -> tuple[pl.DataFrame, list[str]]:
             seen = _observed(part, areas)
             whole = coded(seen, {LAYER: areas}, np.full(len(seen), number, np.uint16))
             tests = partial_of(whole, {LAYER: areas}, 0, len(seen)).area_tests
-            parts.append(pl.DataFrame({name: tests[name] for name in tests.dtype.names or ()}))
+            names = pl.Series(list(whole.operators))
+            parts.append(pl.DataFrame(tests).with_columns(names.gather(tests["operator"]).alias("operator")))
     return pl.concat(parts), areas
 
 
@@ -82,9 +84,8 @@ def votes(rows: pl.DataFrame) -> tuple[Any, Any]:
 
 def rated(rows: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
     """Judge communes as `haidang-analysis rate` does."""
-    hashes = pl.Series(OPERATORS).hash(seed=0).to_list()
     rows = rows.filter(pl.col(area_column(LAYER)) != NO_AREA)
-    operator = rows["operator"].replace_strict(dict(zip(hashes, range(4), strict=True)), return_dtype=pl.Int64)
+    operator = rows["operator"].replace_strict(dict(zip(OPERATORS, range(4), strict=True)), return_dtype=pl.Int64)
     columns = Rows(
         rows[area_column(LAYER)].to_numpy().astype(np.int64),
         operator.to_numpy(),
@@ -273,9 +274,9 @@ def judge_cities(cities: int = 200, first: int = 1000, jobs: int = 2) -> pl.Data
     return pl.concat(frames)
 
 
-def run(cities: int = 200) -> list[Row]:
-    """Return the rows of the calibration."""
-    found = judge_cities(cities)
+def rows_of(found: pl.DataFrame) -> list[Row]:
+    """Return the rows of a calibration."""
+    cities = found["seed"].n_unique()
     rows = []
     for statistic, count, share in coverage(smooth(found), ["statistic"]).iter_rows():
         if statistic in HEADLINES:
@@ -294,17 +295,26 @@ def run(cities: int = 200) -> list[Row]:
     return rows
 
 
+def run(cities: int = 200) -> list[Row]:
+    """Return the rows of the calibration."""
+    return rows_of(judge_cities(cities))
+
+
 def main() -> None:
-    """Print the table; `--out` keeps every estimate."""
+    """Print the table; `--out` keeps every estimate, `--read` goes on from what several runs kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cities", type=int, default=200)
     parser.add_argument("--first", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out")
+    parser.add_argument("--read", nargs="+", help="Files that --out wrote, instead of judging cities.")
+    parser.add_argument("--write", action="store_true", help="Write the rows into RESULTS.md.")
     options = parser.parse_args()
-    found = judge_cities(options.cities, options.first, options.jobs)
+    found = pl.read_parquet(options.read) if options.read else judge_cities(options.cities, options.first, options.jobs)
     if options.out:
         found.write_parquet(options.out)
+    if options.write:
+        results.write(results.held({"calibration"}) + rows_of(found))
     print(report(found))
     with pl.Config(tbl_rows=-1):
         print(coverage(found, ["kpi", "statistic"]))
