@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analysis.coverage.blocks import BLOCK_M
 from analysis.coverage.neighbours import FEW, MANY, NOISY, Neighbours, around
 from analysis.coverage.variogram import Model
 
@@ -17,7 +18,7 @@ CHUNK = 4096
 OUTLIER = 2.0
 """A neighbour farther than this many deviations from what the others say of it is pulled in to there."""
 
-TRUST = 5.0
+TRUST = 10.0
 """The variogram's variance counts as much as this many neighbours do (a conjugate prior; evidence D)."""
 
 
@@ -43,7 +44,7 @@ def _systems(points: Floats, targets: Floats, near: Neighbours, model: Model) ->
     return np.linalg.inv(matrix), right
 
 
-def _hold_back(values: Floats, inverse: Floats) -> tuple[Floats, Floats]:
+def _hold_back(values: Floats, inverse: Floats, distance_m: Floats) -> tuple[Floats, Floats]:
     """Pull outliers in to `OUTLIER` deviations from their leave-one-out kriging (Dubrule 1983).
 
     The neighbours of one target judge one another, so nothing that a validation holds out can leak in. Returned with
@@ -57,7 +58,8 @@ def _hold_back(values: Floats, inverse: Floats) -> tuple[Floats, Floats]:
     for _ in range(2):
         expected = held - np.matmul(inverse[:, :count, :count], held[..., None])[..., 0] / diagonal
         held = expected + np.clip(values - expected, -limit, limit)
-    misfit = ((held - expected) ** 2 * diagonal).sum(1)
+    nearness = 1 / (distance_m + BLOCK_M)  # so that a far neighbour that comes or goes leaves no seam
+    misfit = count * np.average((held - expected) ** 2 * diagonal, axis=1, weights=nearness)
     return held, (TRUST + misfit) / (TRUST + count)
 
 
@@ -96,7 +98,7 @@ def krige(points: Floats, values: Floats, targets: Floats, near: Neighbours, mod
         count = part.place.shape[1]
         held, unrest = values[part.place], np.ones(len(weight))
         if count > 3:
-            held, unrest = _hold_back(held, inverse)
+            held, unrest = _hold_back(held, inverse, part.distance_m)
         mean[start : start + CHUNK] = (weight[:, :count] * held).sum(1)
         variance[start : start + CHUNK] = (model.sill + model.nugget - (weight * right).sum(1)) * unrest
         noise[start : start + CHUNK] = model.nugget * unrest

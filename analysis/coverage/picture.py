@@ -56,7 +56,7 @@ def draw(path: Path, drawn: Drawn, plane: Plane, registry: Sequence[BaseStation]
         mean.reshape(shape), origin="lower", extent=extent, cmap="RdYlGn", **_limits(mean), interpolation="nearest"
     )
     figure.colorbar(image, ax=left, label=f"{KPIS[drawn.kpi.kpi].title_en}, {unit}", shrink=0.85)
-    sigma = np.where(said.nearest_m > 2 * MASK_M, np.nan, said.sigma * scale)
+    sigma = np.where(said.nearest_m > MASK_M, np.nan, said.sigma * scale)
     image = right.imshow(sigma.reshape(shape), origin="lower", extent=extent, cmap="magma_r", interpolation="nearest")
     label = (
         "standard deviation of ln" if drawn.kpi.is_log else f"standard deviation of a test, {unit.replace('dBm', 'dB')}"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
 Floats = npt.NDArray[np.float64]
 
@@ -79,4 +80,5 @@ def widening(schemes: Sequence[Misses], other_site: Misses | None = None) -> Wid
         for one in told
     )
     distance, factor = zip(*known, strict=True)
-    return Widening(distance, tuple(min(max(value, NARROWEST), WIDEST) for value in factor))
+    rising = isotonic_regression(np.clip(factor, NARROWEST, WIDEST)).x  # nothing is surer for being farther off
+    return Widening(distance, tuple(float(value) for value in rising))

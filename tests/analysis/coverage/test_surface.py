@@ -238,3 +238,10 @@ def test_one_cell_has_a_surface_but_no_other_site_to_leave_out() -> None:
     assert surface is not None
     assert "one site out" not in [report.scheme for report in surface.reports]
     assert np.isfinite(surface.predict(points).mean).all()
+
+
+def test_nothing_is_surer_for_being_farther_off() -> None:
+    errors = np.random.default_rng(1).normal(0, 1, 500)
+    found = widening([Misses(np.full(500, at), errors * by) for at, by in ((20.0, 1.8), (210.0, 1.2), (500.0, 2.0))])
+    assert found.factor[0] == pytest.approx(found.factor[1])
+    assert found.factor[1] < found.factor[2]
