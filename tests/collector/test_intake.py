@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -113,6 +114,31 @@ def test_a_large_batch_is_read_as_each_record_alone() -> None:
     texts = [line[:-1] + b',"campaign":"a: b","sequence":null}' for line in LARGE]
     for lines in (LARGE, texts):
         assert read(b"\n".join(lines)).records == [read(line).records[0] for line in lines]
+
+
+KEYS = (
+    b'"probe_id":"probe-1",',
+    b'"pci":7,',
+    b'"flags":["a"],',
+    b'"campaign":null,',
+    b'"agent" :"x:y",',
+    b'"is_simulated":false,',
+)
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 3))
+@settings(max_examples=150, deadline=None)
+def test_a_large_batch_with_keys_put_in_is_judged_as_each_record_alone(noise: random.Random, changes: int) -> None:
+    lines = list(LARGE)
+    for _ in range(changes):
+        number = noise.randrange(len(lines))
+        places = [m.end() for m in re.finditer(rb"[{,](?=\")", lines[number])]
+        at = noise.choice(places)
+        lines[number] = lines[number][:at] + noise.choice(KEYS) + lines[number][at:]
+    alone = [read(line) for line in lines]
+    batch = read(b"\n".join(lines))
+    assert batch.records == [record for one in alone for record in one.records]
+    assert [r.reason for r in batch.rejected] == [r.reason for one in alone for r in one.rejected]
 
 
 def test_a_field_of_the_collector_is_refused_in_a_large_batch() -> None:
