@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -161,8 +162,9 @@ class Service:
         fresh = settled.notes
         if duplicates:
             fresh = [note for position, note in enumerate(fresh) if position not in receipt.duplicates]
-        metrics.count("haidang_records_simulated_total", sum(note.is_simulated for note in fresh))
-        for flag, count in Counter(flag for note in fresh for flag in note.flags).items():
+        metrics.count("haidang_records_simulated_total", [note.is_simulated for note in fresh].count(True))
+        flagged = [note.flags for note in fresh if note.flags]
+        for flag, count in Counter(chain.from_iterable(flagged)).items():
             metrics.count("haidang_records_flagged_total", count, flag=flag)
         self.window.add(fresh)
         self.uptime.add(fresh)
