@@ -40,6 +40,10 @@ WHERE = {"access": "the access network", "operator": "the operator's core", "bey
 )  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65_535), help="Destination port: 33434 for udp, 443 for tcp by default.")
 @click.option("--probes", type=click.IntRange(1, 1000), default=10, show_default=True, help="Probes a hop.")
+@click.option(
+    "--interval", type=click.FloatRange(0.02, 60), default=0.3, show_default=True, metavar="SECONDS",
+    help="Mean time from round to round.",
+)  # fmt: skip
 @click.option("--max-ttl", type=click.IntRange(1, 64), default=30, show_default=True, help="Farthest hop to ask.")
 @click.option("-4", "ip_version", flag_value=4, type=int, help="IPv4 only.")
 @click.option("-6", "ip_version", flag_value=6, type=int, help="IPv6 only.")
@@ -51,8 +55,8 @@ WHERE = {"access": "the access network", "operator": "the operator's core", "bey
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def command(
-    host: str, method: str, port: int | None, probes: int, max_ttl: int, ip_version: int | None, mtu: bool,
-    pcap: str | None, asn_table: str | None, as_json: bool,
+    host: str, method: str, port: int | None, probes: int, interval: float, max_ttl: int, ip_version: int | None,
+    mtu: bool, pcap: str | None, asn_table: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show the way to HOST hop by hop, with loss and round trips, and say where trouble starts."""
     table = read_table(asn_table) if asn_table else None
@@ -60,7 +64,7 @@ def command(
         found = survey(
             host,
             ProbeKind(method),
-            TracePlan(probe_count=probes, ttl_most=max_ttl),
+            TracePlan(probe_count=probes, ttl_most=max_ttl, interval_s=interval),
             port=port,
             ip_version=ip_version,
             pcap=pcap,

@@ -9,6 +9,7 @@ import pytest
 from tests.probe.path.chain import LINKS6, Chain, chain
 
 PROGRAM = str(Path(sys.executable).with_name("haidang-probe"))
+QUICK = ("--probes", "5", "--interval", "0.05")
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def path() -> Iterator[Chain]:
 
 
 def traced(path: Chain, *options: str) -> dict:
-    return json.loads(path.run(path.probe, PROGRAM, "path", path.host, "--json", "--probes", "5", *options))
+    return json.loads(path.run(path.probe, PROGRAM, "path", path.host, "--json", *QUICK, *options))
 
 
 @pytest.mark.root
@@ -36,7 +37,7 @@ def test_every_hop_of_a_known_path_is_found(path: Chain, method: str) -> None:
 @pytest.mark.root
 @pytest.mark.parametrize("method", ["icmp", "udp", "tcp"])
 def test_every_hop_of_a_known_path_is_found_over_ipv6(path: Chain, method: str) -> None:
-    words = ["path", path.host6, "--json", "--probes", "5", "--method", method]
+    words = ["path", path.host6, "--json", *QUICK, "--method", method]
     found = json.loads(path.run(path.probe, PROGRAM, *words))
     assert [hop["address"] for hop in found["hops"]] == [f"{net}::2" for net in LINKS6]
     assert [hop["segment"] for hop in found["hops"]] == ["access", "operator", "operator", "beyond"]
@@ -68,7 +69,7 @@ def test_an_asn_table_tells_networks_apart(path: Chain, tmp_path: Path) -> None:
 
 @pytest.mark.root
 def test_the_table_is_for_people(path: Chain) -> None:
-    table = path.run(path.probe, PROGRAM, "path", path.host, "--probes", "3")
+    table = path.run(path.probe, PROGRAM, "path", path.host, *QUICK, "--probes", "3")
     assert "hop  address" in table
     assert "Largest packet: 1400 bytes" in table
     assert "Segments are a guess by blocks of addresses" in table
@@ -79,7 +80,9 @@ def test_the_table_is_for_people(path: Chain) -> None:
 def test_trouble_is_found_where_it_starts() -> None:
     with chain() as path:
         path.lose(3, 0.4)
-        found = json.loads(path.run(path.probe, PROGRAM, "path", path.host, "--json", "--probes", "40", "--no-mtu"))
+        found = json.loads(
+            path.run(path.probe, PROGRAM, "path", path.host, "--json", *QUICK, "--probes", "40", "--no-mtu")
+        )
         assert [(f["trouble"], f["segment"], f["ttl"]) for f in found["findings"]] == [("loss", "beyond", 4)]
         assert 0.2 < found["hops"][3]["loss_ratio"] < 0.6
         path.cut(2)
