@@ -8,11 +8,22 @@ from analysis.plan.needs import AREA, CELL, STATION, Need
 
 
 def _streams(needs: Sequence[Need]) -> str:
-    """Write how many tests each operator and technology lacks, the nearest to its floor first."""
-    return ", ".join(
-        f"{need.operator} {need.technology.upper()} {need.needed:.0f}"
-        for need in sorted(needs, key=lambda n: (n.needed, n.operator, n.technology))
-    )
+    """Write how many tests each operator and technology lacks, the nearest to its floor first, equals together.
+
+    Examples
+    --------
+    >>> lacking = [Need(AREA, '1', '', o, t, 0, n, 1.0, 1.0) for o, t, n in (
+    ...     ('A', '4g', 100), ('A', '5g', 100), ('B', '4g', 100), ('B', '5g', 100), ('C', '5g', 40))]
+    >>> _streams(lacking)
+    'C 5G 40, A + B 4G/5G 100'
+    """
+    technologies: dict[tuple[float, str], list[str]] = {}
+    for need in sorted(needs, key=lambda n: n.technology):
+        technologies.setdefault((need.needed, need.operator), []).append(need.technology.upper())
+    operators: dict[tuple[float, str], list[str]] = {}
+    for (needed, operator), own in sorted(technologies.items()):
+        operators.setdefault((needed, "/".join(own)), []).append(operator)
+    return ", ".join(f"{' + '.join(own)} {kinds} {needed:.0f}" for (needed, kinds), own in sorted(operators.items()))
 
 
 def reason(needs: Sequence[Need], hour: int | None) -> tuple[str, str]:
