@@ -132,7 +132,7 @@ class Display:
         table.add_row("notes", str(drive.logbook.counts()["notes"]))
         if drive.rules.has_throughput:
             table.add_row("next speed test", f"in {drive.next_cycle_in_s:.0f} s")
-        if drive.stops is not None:
+        if drive.stops is not None and drive.stops.count:
             table.add_row("stops", self._stops(drive.stops))
         table.add_row("file", str(drive.logbook.path.name))
         return Panel(table, title="saved", title_align="left")
@@ -142,7 +142,7 @@ class Display:
         last, now = self._drive.recorder.last, self._drive.clock.now()
         nearest = stops.nearest(None if last is None else last.position, now)
         told = "" if nearest is None else f", nearest {nearest[1]:,.0f} m"
-        return f"{len(stops.open(now))} open{told}"
+        return f"{len(stops.open(now))} of {stops.count} open{told}"
 
     def _results(self) -> Panel:
         drive = self._drive

@@ -51,6 +51,11 @@ class Stops:
             return
         self._spool.set_state(tasks=msgspec.json.encode(self._tasks).decode())
 
+    @property
+    def count(self) -> int:
+        """How many stops the collector lists, done ones included."""
+        return sum(task.position is not None for task in self._tasks)
+
     def open(self, now: datetime) -> list[Task]:
         """Return the stops in force that are not done, in the order of the plan."""
         done = frozenset(self._done)

@@ -1,10 +1,15 @@
 """Planned stops on a drive whose clock is simulated: tested once where they are, kept over a restart."""
 
+import re
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from measurement.errors import DeliveryError
 from measurement.record import Position
 from probe.agent.tasks import Task
+from probe.drive.display import Display
 from probe.drive.stops import REACH_M, Stops
 from tests.probe.drive.test_drive import Trip, records
 
@@ -68,3 +73,11 @@ def test_stops_and_what_is_done_outlive_a_restart_without_the_collector(trip):
     again.refresh()
     assert [task.id for task in again.open(one.clock.now())] == ["b"]
     assert again.nearest(None, one.clock.now()) is None
+
+
+def test_the_display_says_how_far_the_nearest_stop_is(trip):
+    one = trip([stop("a", 500), stop("b", 90_000)], segment_s=5)
+    one.run(120)
+    console = Console(width=130, height=40, record=True, file=StringIO())
+    console.print(Display(one.drive, "trip").render(console))
+    assert re.search(r"stops\s+1 of 2 open, nearest 8\d,\d{3} m", console.export_text())
