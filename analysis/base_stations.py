@@ -12,6 +12,7 @@ import polars as pl
 from scipy.spatial import cKDTree
 
 from analysis import results
+from analysis.judge import ON_AIR_TESTS
 from analysis.propagation import fit_path_loss, offsets_m, pattern_db
 from analysis.registry import registry_findings
 from measurement.geography import BaseStation
@@ -207,7 +208,7 @@ def base_station_facts(
         pl.col("base_station").replace_strict(over, default=None, return_dtype=pl.Float64).alias("overshoot_share"),
         pl.col("base_station").replace_strict(faults, default="", return_dtype=pl.String).alias("registry_fault"),
         # A day without a test says nothing where a station has few of them.
-        pl.when(pl.col("tests") >= 3 * days).then(pl.col("days") / days).alias("on_air_share"),
+        pl.when(pl.col("tests") >= ON_AIR_TESTS * days).then(pl.col("days") / days).alias("on_air_share"),
         pl.when(offset.is_nan()).then(pl.lit("unknown")).when(offset > limit).then(pl.lit("inconsistent"))
         .otherwise(pl.lit("consistent")).alias("position"),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from analysis.partition import area_row, parent_cell
 from analysis.quantisation import MISSING, SCALES, SHARES
 from analysis.rate import Progress, Ready, silent
 from analysis.results import ALL, INSUFFICIENT, RATED, WHOLE
-from analysis.shelf import AREA_TESTS, columns
+from analysis.shelf import columns_of
 from analysis.technology import MOBILE
 from analysis.thresholds import Minimum, Thresholds
 
@@ -43,7 +43,7 @@ def judge_cells(task: GridTask) -> pl.DataFrame:
     kpi = task.kpi
     names = ("h3_cell", "operator", "technology", "device", "is_simulated", "is_precise", kpi)
     rows = (
-        columns([path / AREA_TESTS for path in task.paths], task.kind, names)
+        columns_of(task.paths, task.kind, names)
         .filter(pl.col("is_precise") & (pl.col(kpi) != MISSING))
         .rename({kpi: "code"})
     )

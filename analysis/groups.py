@@ -130,7 +130,7 @@ def framed(rows: Rows, shape: tuple[int, int, int]) -> Frame:
     shape
         Numbers of units, operators, technologies.
     """
-    cell = (rows.unit * shape[1] + rows.operator) * shape[2] + rows.technology
+    cell = (rows.unit.astype(np.int64) * shape[1] + rows.operator) * shape[2] + rows.technology
     starts = np.flatnonzero(np.diff(cell, prepend=-1))
     group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(cell)))
     unit, pair = np.divmod(cell[starts], shape[1] * shape[2])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,10 +45,18 @@ def order_ranks(count: Any, probability: float, level: float = 0.95) -> tuple[np
     """
     n = np.asarray(count)
     tail = (1 - level) / 2
-    lower = stats.binom.ppf(tail, n, probability)  # smallest k with P(X <= k) >= tail
-    lower = np.where(stats.binom.cdf(lower, n, probability) <= tail, lower + 1, lower)
-    upper = stats.binom.isf(tail, n, probability) + 1  # smallest k with P(X > k) <= tail, then one above
-    return lower.astype(np.int64), upper.astype(np.int64)
+    lower = _binomial_quantile(tail, n, probability)
+    lower = np.where(special.bdtr(lower, np.maximum(n, 1), probability) <= tail, lower + 1, lower)
+    upper = _binomial_quantile(1 - tail, n, probability) + 1
+    return np.where(n > 0, lower, 0).astype(np.int64), np.where(n > 0, upper, 1).astype(np.int64)
+
+
+def _binomial_quantile(share: float, count: Any, probability: float) -> Floats:
+    """Return the smallest k with P(X <= k) >= share."""
+    n = np.maximum(np.asarray(count), 1)
+    # The inverse is real, and may round to either side of a whole number: step down while that holds, too.
+    k = np.clip(np.ceil(special.bdtrik(share, n, probability)), 0, n)
+    return np.asarray(np.where((k > 0) & (special.bdtr(np.maximum(k - 1, 0), n, probability) >= share), k - 1, k))
 
 
 def wilson(share: Any, count: Any, level: float = 0.95) -> tuple[Floats, Floats]:

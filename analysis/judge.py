@@ -15,14 +15,18 @@ import polars as pl
 
 from analysis import estimates
 from analysis.estimates import Estimate
+from analysis.evidence_counts import Counter
 from analysis.groups import Floats, Frame, Rows, framed, in_order, slots
 from analysis.intervals import NORMAL
-from analysis.quantisation import SCALES, SHARES
-from analysis.scores import score
+from analysis.scores import along, score
 from analysis.sheet import Sheet
 from analysis.tally import SPLITS, Basis, Distribution, Tallier, Tally
 from analysis.thresholds import Target, Thresholds
 from analysis.total import SCORE, Points, Total
+
+ON_AIR = "on_air_share"
+ON_AIR_TESTS = 3
+"""Tests a day from which a day without one says that the station was off (docs/rating.md, base stations; D)."""
 
 PERCENTILES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 
@@ -33,6 +37,7 @@ class Scheme(NamedTuple):
     thresholds: Thresholds
     scope: str  # area or base_station
     technologies: Sequence[str]  # class of each technology index
+    days: int = 0  # of the period, where on which of them a unit was on air counts
 
 
 Found = dict[str, tuple[Estimate, Floats]]
@@ -126,11 +131,10 @@ def judge_ordered(rows: Rows, shape: tuple[int, int, int], scheme: Scheme, kpis:
     weights = scheme.thresholds.weights(scheme.scope)
     sheet = Sheet(frame)
     total = Total(shape[0] * int(np.prod(slots(shape))), shape[2])
-    tallier = Tallier(frame)
-    for kpi in kpis:
-        tally = tallier.tally(rows.codes[kpi], SCALES[kpi].centres, kpi in SHARES)
-        if tally is not None:
-            _judge_kpi(kpi, frame, tally, weights.get(kpi), scheme, sheet, total)
+    for kpi, tally in Tallier(frame).tallies(kpis):
+        _judge_kpi(kpi, frame, tally, weights.get(kpi), scheme, sheet, total)
+    if scheme.days and ON_AIR in weights:
+        _add_on_air(frame, weights[ON_AIR], scheme, total)
     _add_score(total, sum(weights.values()), scheme, sheet)
     return sheet.frame()
 
@@ -162,6 +166,17 @@ def _judge_kpi(
             kpi, SCORE, basis.slot[chosen], Estimate(own.value, blank, blank, blank), counts.at(chosen),
             rows_count[chosen], clusters[chosen],
         )  # fmt: skip
+
+
+def _add_on_air(frame: Frame, weight: float, scheme: Scheme, total: Total) -> None:
+    """Add the score of the share of days with a test, where there are enough tests to tell; it has no error."""
+    counts = Counter(frame).of(np.ones(len(frame.group), bool)).at(frame.row_of_slot)
+    is_class = frame.slot % (len(scheme.technologies) + 1) < len(scheme.technologies)
+    told = np.flatnonzero(is_class & (counts.samples >= ON_AIR_TESTS * scheme.days))
+    value = along(counts.days[told] / scheme.days, scheme.thresholds.points(ON_AIR))
+    none = np.zeros(len(told))
+    points = Points(told, value, np.zeros((len(told), SPLITS)), none, none)
+    total.add(frame.slot[told], points, weight, np.full(len(told), np.inf))
 
 
 def _add_score(total: Total, possible: float, scheme: Scheme, sheet: Sheet) -> None:

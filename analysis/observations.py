@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from analysis.technology import BASIC, CLASSES
@@ -34,7 +35,7 @@ _KEPT = (
     "position_is_mock", "network_is_roaming",
 )  # fmt: skip
 
-_BESIDE = ("organisation", "mode", "campaign", "started_at", "position_longitude_deg", "position_latitude_deg")
+_BESIDE = ("organisation", "mode", "campaign", "position_longitude_deg", "position_latitude_deg")
 RATED_COLUMNS = tuple(name for name in BASE_COLUMNS if name not in _BESIDE)
 """What a rating needs of them."""
 
@@ -57,12 +58,20 @@ def _operator_of_plmn() -> pl.Expr:
     return plmn.replace_strict(names, default=None, return_dtype=pl.String)
 
 
-def _technology() -> pl.Expr:
-    """Return the class; a test that found no service at all counts against the basic one."""
-    classes = {technology.value: name for technology, name in CLASSES.items()}
-    known = pl.col("network_technology").replace_strict(classes, default=None, return_dtype=pl.String)
+def _technology(frame: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
+    """Return class, floor and coverage limit; a test that found no service at all counts against the basic class."""
+    names = list(dict.fromkeys(CLASSES.values()))
+    number = pl.col("network_technology").cast(pl.Enum([str(own) for own in CLASSES]), strict=False).to_physical()
     lost = (pl.col("outcome_failure") == "no_service").fill_null(False)
-    return pl.coalesce(known, pl.when(lost).then(pl.lit(BASIC)))
+    own = frame.select(number.fill_null(pl.when(lost).then(len(CLASSES)).otherwise(len(CLASSES) + 1))).to_series()
+    # Looked up by number: names would be compared once for each of the three.
+    class_of = np.array([*(names.index(own) for own in CLASSES.values()), names.index(BASIC), len(names)])
+    index = class_of[own.to_numpy()]
+    held: dict[str, pl.Series] = {"technology": pl.Series([*names, None], dtype=pl.String).gather(index)}
+    for limit, by_name in (("_floor_bps", thresholds.floor_bps), ("_covered_dbm", thresholds.covered_dbm)):
+        values = pl.Series([by_name.get(name) for name in [*names, ""]], dtype=pl.Float64)
+        held[limit] = values.gather(index)
+    return pl.DataFrame(held)
 
 
 def _cell() -> pl.Expr:
@@ -77,11 +86,7 @@ def _leg(name: str) -> pl.Expr:
     return pl.when(_FIVE_G).then(pl.col(f"radio_nr_{name}")).otherwise(pl.col(f"radio_anchor_{name}"))
 
 
-def _by_technology(limits: dict[str, float]) -> pl.Expr:
-    return pl.col("technology").replace_strict(limits, default=None, return_dtype=pl.Float64)
-
-
-def _kpis(thresholds: Thresholds) -> dict[str, pl.Expr]:
+def _kpis() -> dict[str, pl.Expr]:
     """Return the expression of every KPI of `measurement.kpi`."""
     tried = (
         pl.any_horizontal(
@@ -101,11 +106,11 @@ def _kpis(thresholds: Thresholds) -> dict[str, pl.Expr]:
     moved = pl.any_horizontal(pl.col(f"throughput_{d}_goodput_bps").is_not_null() for d in ("downlink", "uplink"))
     speed = pl.col("throughput_downlink_goodput_bps")
     lost = (pl.col("outcome_failure") == "no_service").fill_null(False)
-    covered = _leg("rsrp_dbm") >= _by_technology(thresholds.covered_dbm)
+    covered = _leg("rsrp_dbm") >= pl.col("_covered_dbm")
     counted = {
         "access_failure": pl.when(tried).then(refused.cast(pl.Float64)),
         "drop": pl.when(moved | cut).then(cut.cast(pl.Float64)),
-        "floor_share": (speed >= _by_technology(thresholds.floor_bps)).cast(pl.Float64),
+        "floor_share": (speed >= pl.col("_floor_bps")).cast(pl.Float64),
         "coverage_share": pl.when(lost).then(0.0).otherwise(covered.cast(pl.Float64)),
         "rsrp": _leg("rsrp_dbm"),
         "rsrq": _leg("rsrq_db"),
@@ -130,18 +135,17 @@ def observe(frame: pl.DataFrame, layers: Sequence[str], zone: str, thresholds: T
 
     Returns
     -------
-    One row a record: identity, place, operator, technology (class), base_station, hour (local; where the start is
-    given), and one column a KPI, by its id.
+    One row a record: identity, place, operator, technology (class), base_station, hour (local), and one column a KPI,
+    by its id.
     """
-    named = frame.with_columns(
-        _completed(frame, "network_operator", _operator_of_plmn()).alias("operator"), _technology().alias("technology")
-    )
+    operator = _completed(frame, "network_operator", _operator_of_plmn()).alias("operator")
+    named = frame.with_columns(operator, *_technology(frame, thresholds))
     station = _completed(named, "base_station_id", _cell()).alias("base_station")
     hour = pl.col("started_at").dt.convert_time_zone(zone).dt.hour().alias("hour")
     kept = [name for name in _KEPT if name in named.columns]
-    values = (value.cast(pl.Float64).alias(kpi) for kpi, value in _kpis(thresholds).items())
+    values = (value.cast(pl.Float64).alias(kpi) for kpi, value in _kpis().items())
     return named.select(
-        *kept, "operator", "technology", station, *[hour] * ("started_at" in kept),
+        *kept, "operator", "technology", station, hour,
         *(area_column(layer) for layer in layers), *values,
     )  # fmt: skip
 

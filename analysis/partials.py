@@ -11,25 +11,25 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from analysis import observations, partition, quantisation, rules, technology
+from analysis import observations, partition, quantisation, rules, shelf, technology
 from analysis.observations import RATED_COLUMNS, DayRecords, day_records, read_days
-from analysis.partition import NO_AREA, Partial, coded, partial_of
-from analysis.shelf import AREA_TESTS, STATION_TESTS
+from analysis.partition import NO_AREA, Partial, area_row, coded, partial_of, station_row
 from analysis.thresholds import Thresholds
 from archive.snapshot import Snapshot
 from measurement.columns import area_column
 
 FOLDER = "results/.partials"
-_CODE = (observations, partition, quantisation, rules, technology)
+_CODE = (observations, partition, quantisation, rules, shelf, technology)
 BATCH_ROWS = 65_536
 """Records cleaned together: their columns still fit the processor's cache."""
 
@@ -59,10 +59,10 @@ class Summary(NamedTuple):
     area_counts: dict[str, list[int]]
 
 
-def code_digest() -> str:
-    """Return a digest of the code of the steps and of the library that hashes names."""
+def code_digest(modules: Iterable[ModuleType]) -> str:
+    """Return a digest of the code of some steps and of the library that hashes names."""
     digest = hashlib.sha256(pl.__version__.encode())
-    for module in _CODE:
+    for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
@@ -71,7 +71,7 @@ def day_tasks(
     root: Path, snapshot: Snapshot, layers: Mapping[str, Sequence[str]], zone: str, thresholds: Thresholds
 ) -> list[DayTask]:
     """Return the task of each day of a snapshot, keyed by content."""
-    shared = hashlib.sha256(code_digest().encode())
+    shared = hashlib.sha256(code_digest(_CODE).encode())
     shared.update(json.dumps([{k: list(v) for k, v in layers.items()}, zone]).encode())
     shared.update(msgspec.json.encode(thresholds))
     tasks = []
@@ -134,11 +134,12 @@ def _write(task: DayTask, partial: Partial) -> Summary:
     summary = _summary(task.day, partial, task.layers)
     fresh = task.target.with_name(f".{task.target.name}.{secrets.token_hex(4)}")
     fresh.mkdir(parents=True)
-    partial.area_tests.tofile(fresh / AREA_TESTS)
-    partial.station_tests.tofile(fresh / STATION_TESTS)
+    shelf.put(fresh / shelf.AREA_TESTS, partial.area_tests, area_row(task.layers))
+    shelf.put(fresh / shelf.STATION_TESTS, partial.station_tests, station_row())
+    for file, names in ((shelf.OPERATORS, partial.operators), (shelf.STATIONS, partial.stations)):
+        np.array(list(names.values()), np.uint64).tofile(fresh / file)
     np.save(fresh / "area_devices.npy", partial.area_devices)
     np.save(fresh / "station_devices.npy", partial.station_devices)
-    np.save(fresh / "stations.npy", np.array(list(partial.stations.values()), np.uint64))
     (fresh / "summary.json").write_bytes(msgspec.json.encode(summary))
     try:
         os.rename(fresh, task.target)
@@ -147,9 +148,12 @@ def _write(task: DayTask, partial: Partial) -> Summary:
     return summary
 
 
-def forget(root: Path, kept: Sequence[Path]) -> None:
+def forget(folder: Path, kept: Iterable[Path]) -> None:
     """Remove what is kept beside the partials, and partials, that this run has no use for."""
     names = {path.name for path in kept}
-    for path in (root / FOLDER).glob("*"):
+    for path in folder.glob("*"):
         if path.name not in names:
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

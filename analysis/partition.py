@@ -29,16 +29,17 @@ _RESOLUTION_MASK = np.uint64(0xF << 52)
 class Partial(NamedTuple):
     """What one day says.
 
-    `area_tests` and `station_tests` are rows (`area_row`, `station_row`): day (since 1970), device and operator
-    (hashes), technology (index in MOBILE), h3_cell (resolution 9), is_precise (good enough for the grid), unit_size,
-    is_simulated, an area's index for each layer, and a code for each KPI; device_number is the device's place in
-    `area_devices` or `station_devices` (device and its number of units), station the base station's place in
-    `stations`. `operators` and `stations` give the hash of each name, stations by ascending hash. `exclusions` counts
-    records by scope and reason.
+    `area_tests` and `station_tests` are columns (`area_row`, `station_row`): day (since 1970), device (hash), operator
+    (its place in `operators`), technology (index in MOBILE), hour (local), h3_cell (resolution 9), is_precise (good
+    enough for the grid), unit_size, is_simulated, an area's index for each layer, and a code for each KPI;
+    device_number is the device's place in `area_devices` or `station_devices` (device and its number of units),
+    station the base station's place in `stations`. Tests in areas are in the order of the finest layer, those at
+    stations in that of stations. `operators` and `stations` give the hash of each name, by ascending hash.
+    `exclusions` counts records by scope and reason.
     """
 
-    area_tests: npt.NDArray[Any]
-    station_tests: npt.NDArray[Any]
+    area_tests: dict[str, npt.NDArray[Any]]
+    station_tests: dict[str, npt.NDArray[Any]]
     area_devices: npt.NDArray[Any]
     station_devices: npt.NDArray[Any]
     exclusions: list[tuple[str, str, int]]
@@ -47,27 +48,35 @@ class Partial(NamedTuple):
 
 
 _SHARED: list[tuple[str, Any]] = [
-    ("operator", np.uint64),
     ("device", np.uint32),
     ("device_number", np.uint32),
     ("day", np.uint16),
     ("unit_size", np.uint16),
     *((kpi, np.uint16) for kpi in KPI_IDS),
+]
+_NARROW: list[tuple[str, Any]] = [
+    ("operator", np.uint8),
     ("technology", np.uint8),
+    ("hour", np.uint8),
     ("is_simulated", np.bool_),
 ]
 _DEVICE = np.dtype([("device", np.uint32), ("units", np.float32)])
 
 
 def area_row(layers: Iterable[str]) -> np.dtype[Any]:
-    """Return the type of a test in areas."""
+    """Return the columns of tests in areas, the widest first."""
     areas = [(area_column(layer), np.uint16) for layer in layers]
-    return np.dtype([("h3_cell", np.uint64), *_SHARED, ("is_precise", np.bool_), *areas])
+    return np.dtype([("h3_cell", np.uint64), *_SHARED, *areas, *_NARROW, ("is_precise", np.bool_)])
 
 
 def station_row() -> np.dtype[Any]:
-    """Return the type of a test at a base station."""
-    return np.dtype([("station", np.uint32), *_SHARED])
+    """Return the columns of tests at base stations, the widest first."""
+    return np.dtype([("station", np.uint32), *_SHARED, *_NARROW])
+
+
+def finest(layers: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the key of the layer with most areas."""
+    return max(layers, key=lambda layer: len(layers[layer]), default=None)
 
 
 def parent_cell(cells: Any, resolution: int) -> npt.NDArray[np.uint64]:
@@ -106,8 +115,7 @@ def unit_sizes(keys: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint16]:
 
 def _indices(column: pl.Series, names: Sequence[str], dtype: Any, absent: int) -> npt.NDArray[Any]:
     """Return the index of each text in a list of names."""
-    positions = {name: index for index, name in enumerate(names)}
-    return column.replace_strict(positions, default=absent, return_dtype=dtype).fill_null(absent).to_numpy()
+    return column.cast(pl.Enum(names), strict=False).to_physical().cast(dtype).fill_null(absent).to_numpy()
 
 
 def _hashes(names: pl.Series) -> pl.Series:
@@ -145,8 +153,9 @@ def coded(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: npt.NDAr
     columns: dict[str, npt.NDArray[Any]] = {
         "day": day,
         "device": (_hashes(seen["probe_id"]).to_numpy() >> np.uint64(32)).astype(np.uint32),
-        "operator": _hashes(seen["operator"]).to_numpy(),
+        "operator": _indices(seen["operator"], list(operators), pl.UInt8, 255),
         "technology": _indices(seen["technology"], MOBILE, pl.UInt8, 255),
+        "hour": seen["hour"].to_numpy().astype(np.uint8),
         "station": _indices(seen["base_station"], list(stations), pl.UInt32, NO_STATION),
         "h3_cell": parent_cell(seen["h3_cell"].fill_null(0).to_numpy(), 9),
         "is_simulated": seen["is_simulated"].fill_null(False).to_numpy(),
@@ -163,17 +172,27 @@ def coded(seen: pl.DataFrame, layers: Mapping[str, Sequence[str]], day: npt.NDAr
 
 def _tests(
     columns: Mapping[str, npt.NDArray[Any]], own: npt.NDArray[np.int64], keys: Sequence[str], kind: np.dtype[Any]
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return some tests of a day as rows, with the sizes of their units; and the devices they came from."""
+) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[Any]]:
+    """Return some tests of a day; and the devices they came from."""
     sizes = unit_sizes({name: columns[name][own] for name in keys})
     devices, number = np.unique(columns["device"][own], return_inverse=True)
-    rows = np.empty(len(own), kind)
-    rows["unit_size"], rows["device_number"] = sizes, number
-    for name in set(kind.names or ()) - {"unit_size", "device_number"}:
-        rows[name] = columns[name][own]
+    made: dict[str, npt.NDArray[Any]] = {"unit_size": sizes, "device_number": number}
+    tests = {name: made[name] if name in made else columns[name][own] for name in kind.names or ()}
     held = np.empty(len(devices), _DEVICE)
     held["device"], held["units"] = devices, np.bincount(number, 1 / sizes, minlength=len(devices))
-    return rows, held
+    return tests, held
+
+
+def _own(index: npt.NDArray[Any], names: Mapping[str, int]) -> tuple[npt.NDArray[Any], dict[str, int]]:
+    """Number anew what indices name, so that a day holds its own names and no others; also return these."""
+    held = np.bincount(np.minimum(index, len(names)), minlength=len(names) + 1)[: len(names)] > 0
+    place = np.append(np.cumsum(held) - 1, 0).astype(index.dtype)
+    return place[np.minimum(index, len(names))], dict(compress(names.items(), held.tolist()))
+
+
+def _sorted_by(own: npt.NDArray[np.int64], column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return own[np.argsort(column[own].astype(np.uint16 if column[own].max(initial=0) <= 0xFFFF else column.dtype),
+                          kind="stable")]  # fmt: skip
 
 
 def partial_of(whole: Coded, layers: Mapping[str, Sequence[str]], first: int, last: int) -> Partial:
@@ -189,6 +208,7 @@ def partial_of(whole: Coded, layers: Mapping[str, Sequence[str]], first: int, la
         Place among the observations.
     """
     columns = {name: values[first:last] for name, values in whole.columns.items()}
+    columns["operator"], operators = _own(columns["operator"], whole.operators)
     reasons = {scope: numbers[first:last] for scope, numbers in whole.reasons.items()}
     names = [*(rule.id for rule in rules.RULES), rules.KEPT]
     exclusions = [
@@ -199,14 +219,10 @@ def partial_of(whole: Coded, layers: Mapping[str, Sequence[str]], first: int, la
     ]
     inside, matched = (np.flatnonzero(reasons[scope] == len(rules.RULES)) for scope in (rules.AREA, rules.BASE_STATION))
     unit = ("device", "operator", "technology")
+    layer = finest(layers)
+    inside = _sorted_by(inside, columns[area_column(layer)]) if layer else inside
+    matched = _sorted_by(matched, columns["station"])
     areas = _tests(columns, inside, (*unit, "h3_cell"), area_row(layers))
     at_stations = _tests(columns, matched, (*unit, "station"), station_row())
-    seen, at_stations[0]["station"] = np.unique(at_stations[0]["station"], return_inverse=True)
-    held = np.zeros(len(whole.stations), bool)
-    held[seen] = True
-    present = set(np.unique(columns["operator"]).tolist())
-    return Partial(
-        areas[0], at_stations[0], areas[1], at_stations[1], exclusions,
-        {name: number for name, number in whole.operators.items() if number in present},
-        dict(compress(whole.stations.items(), held.tolist())),
-    )  # fmt: skip
+    at_stations[0]["station"], stations = _own(at_stations[0]["station"], whole.stations)
+    return Partial(areas[0], at_stations[0], areas[1], at_stations[1], exclusions, operators, stations)

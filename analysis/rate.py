@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -11,15 +12,15 @@ import numpy as np
 import polars as pl
 
 from analysis import partials, results
-from analysis.aggregation import TASK_LEAST_ROWS, TASK_ROWS, UnitTask, judge_units
+from analysis.aggregation import TASK_LEAST_ROWS, TASK_ROWS, UnitTask, judge_units, judged_path
 from analysis.executors import each, fetched, submitted
 from analysis.finish import finish
 from analysis.judge import Scheme
 from analysis.partials import DayTask, Summary
-from analysis.partition import area_row, station_row
+from analysis.partition import area_row, finest, station_row
 from analysis.results import ALL, WHOLE
 from analysis.thresholds import Thresholds
-from analysis.votes import votes_path, write_votes
+from analysis.votes import VotesTask, write_votes
 from archive.layout import DEFAULT_TIME_ZONE
 from archive.store import Archive
 from measurement.columns import area_column
@@ -39,6 +40,12 @@ class Ready(NamedTuple):
     tasks: list[DayTask]
     summaries: list[Summary]
     layers: dict[str, list[str]]
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where partials are kept."""
+        return self.root / partials.FOLDER
 
     @property
     def operators(self) -> dict[str, int]:
@@ -70,15 +77,7 @@ def prepare(archive: Archive, thresholds: Thresholds, pool: Executor, progress: 
     made = each(pool, partials.build, batches, lambda: progress("days", next(done), len(tasks)))
     for batch, own in zip(batches, made, strict=True):
         said |= {task.target: summary for task, summary in zip(batch, own, strict=True)}
-    partials.forget(archive.path, [*said, *_votes_paths(tasks)])
-    return Ready(tasks, [summary for task in tasks if (summary := said[task.target]) is not None], layers)
-
-
-def _votes_paths(tasks: Sequence[DayTask]) -> list[Path]:
-    """Return where the votes of these days are kept, of every period."""
-    spans = [_periods([task.day for task in tasks], by_month)[1] for by_month in (False, True)]
-    paths = [task.target for task in tasks]
-    return [votes_path(paths, scope, span) for scope in ("area", "station") for span in spans if paths]
+    return Ready(tasks, [summary for task in tasks if (summary := said[task.target]) is not None], layers, archive.path)
 
 
 def exclusions(ready: Ready) -> pl.DataFrame:
@@ -86,14 +85,6 @@ def exclusions(ready: Ready) -> pl.DataFrame:
     rows = [row for summary in ready.summaries for row in summary.exclusions]
     frame = pl.DataFrame(rows, schema=results.schema("exclusions"), orient="row")
     return frame.group_by("scope", "reason").agg(pl.col("count").sum()).sort("scope", "count", descending=[False, True])
-
-
-def _periods(days: Sequence[str], by_month: bool) -> tuple[list[str], list[int]]:
-    """Return names of periods, and the period of each day."""
-    if not by_month:
-        return [WHOLE], [0] * len(days)
-    months = sorted({day[:7] for day in days})
-    return months, [months.index(day[:7]) for day in days]
 
 
 def _ranges(counts: Sequence[int]) -> list[tuple[int, int]]:
@@ -109,33 +100,44 @@ def _ranges(counts: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _unit_tasks(
-    ready: Ready, column: str, counts: Sequence[int], scheme: Scheme, by_month: bool
-) -> tuple[list[str], list[UnitTask]]:
-    names, periods = _periods([task.day for task in ready.tasks], by_month)
-    paths = [task.target for task in ready.tasks]
-    scope = "station" if column == "station" else "area"
+    ready: Ready,
+    names: tuple[list[int], list[int]],
+    days: slice,
+    column: str,
+    counts: Sequence[int],
+    scheme: Scheme,
+    by_hour: bool = False,
+) -> list[UnitTask]:
+    """Return the tasks of some days; `names` are hashes of operators and stations."""
+    paths = [task.target for task in ready.tasks[days]]
     kind = station_row() if column == "station" else area_row(ready.layers)
-    votes = write_votes(paths, scope, periods)
-    return names, [
-        UnitTask(
-            paths, column, first, last, list(ready.operators.values()), list(ready.stations.values()),
-            periods, len(names), votes, scheme, kind,
-        )
+    layer = finest(ready.layers)
+    in_order = column == area_column(layer) if layer else False
+    votes = VotesTask(paths, "station" if column == "station" else "area").target
+    return [
+        UnitTask(paths, column, first, last, *names, votes, scheme, kind, in_order, by_hour)
         for first, last in _ranges(counts)
-    ]  # fmt: skip
+    ]
 
 
-def _named(
-    frame: pl.DataFrame, task: UnitTask, units: Sequence[str], periods: Sequence[str], name: str
-) -> pl.DataFrame:
+def _named(frame: pl.DataFrame, task: UnitTask, units: Sequence[str], period: str, name: str) -> pl.DataFrame:
     """Replace the index of the unit by its name and period."""
+    own = pl.Series(name, units[task.first : task.last], dtype=pl.String)
     size = task.last - task.first
-    own = pl.Series("own", units[task.first : task.last], dtype=pl.String)
-    period = pl.Series("period", periods, dtype=pl.String)
-    index = frame["unit"].to_numpy()
-    return frame.drop("unit").with_columns(
-        own.gather(index % size).alias(name), period.gather(index // size).alias("period")
-    )
+    hour = (pl.col("unit") // size).cast(pl.String).str.zfill(2)
+    spoken = frame.with_columns((hour if task.by_hour else pl.lit(period)).alias("period"))
+    return spoken.with_columns(own.gather(frame["unit"] % size)).drop("unit")
+
+
+def _spans(ready: Ready, by_month: bool) -> dict[str, slice]:
+    """Return the days of each period, where there are several months; days are in order."""
+    months = [task.day[:7] for task in ready.tasks]
+    spans = {WHOLE: slice(0, len(months))}
+    if by_month and len(set(months)) > 1:
+        spans |= {
+            month: slice(bisect_left(months, month), bisect_right(months, month)) for month in sorted(set(months))
+        }
+    return spans
 
 
 class Plan(NamedTuple):
@@ -145,33 +147,35 @@ class Plan(NamedTuple):
     table_of: Callable[[list[pl.DataFrame]], pl.DataFrame]
 
 
-def _area_plan(ready: Ready, thresholds: Thresholds, by_month: bool) -> Plan:
-    """Plan the rating of every area of every layer."""
-    months = sorted({task.day[:7] for task in ready.tasks})
-    parts = []
-    for layer, areas in ready.layers.items() if ready.tasks else ():
-        counts = np.sum([summary.area_counts[layer] for summary in ready.summaries], axis=0).tolist()
-        for monthly in (False, True)[: 1 + (by_month and len(months) > 1)]:
-            periods, tasks = _unit_tasks(ready, area_column(layer), counts, Scheme(thresholds, "area", ()), monthly)
-            parts += [(layer, areas, periods, task) for task in tasks]
+def _area_plan(ready: Ready, thresholds: Thresholds, table: str, by_month: bool) -> Plan:
+    """Plan the rating of every area of every layer, whole and by month, or in each hour of the day."""
+    by_hour = table == "hour_ratings"
+    scheme, parts = Scheme(thresholds, "area", ()), []
     operators = dict(enumerate([*ready.operators, ALL]))
+    names: tuple[list[int], list[int]] = (list(ready.operators.values()), [])
+    months = sorted({task.day[:7] for task in ready.tasks})
+    for period, days in _spans(ready, by_month).items() if ready.tasks else ():
+        for layer, areas in ready.layers.items():
+            counts = np.sum([summary.area_counts[layer] for summary in ready.summaries[days]], axis=0).tolist()
+            tasks = _unit_tasks(ready, names, days, area_column(layer), counts, scheme, by_hour)
+            parts += [(layer, areas, period, task) for task in tasks]
 
     def table_of(judged: list[pl.DataFrame]) -> pl.DataFrame:
         frames = [
-            _named(frame, task, areas, periods, "area").with_columns(
+            _named(frame, task, areas, period, "area").with_columns(
                 pl.lit(layer).alias("layer"), pl.col("operator").replace_strict(operators, return_dtype=pl.String)
             )
-            for frame, (layer, areas, periods, task) in zip(judged, parts, strict=True)
+            for frame, (layer, areas, period, task) in zip(judged, parts, strict=True)
             if not frame.is_empty()
         ]
         if not frames:
-            return pl.DataFrame(schema=results.schema("area_ratings"))
+            return pl.DataFrame(schema=results.schema(table))
         whole = pl.concat(frames)
         if by_month and len(months) == 1:  # the month is the whole
             whole = pl.concat((whole, whole.with_columns(pl.lit(months[0]).alias("period"))))
         if len(ready.operators) == 1:  # then its rows are those of all operators together, too
             whole = pl.concat((whole, whole.with_columns(pl.lit(ALL).alias("operator"))))
-        return finish("area_ratings", whole, ("layer", "operator", "technology", "period"), thresholds, "area")
+        return finish(table, whole, ("layer", "operator", "technology", "period"), thresholds, "area")
 
     return Plan([part[-1] for part in parts], table_of)
 
@@ -189,13 +193,14 @@ def _station_plan(ready: Ready, thresholds: Thresholds, owners: dict[str, str]) 
     kept = sum(n for summary in ready.summaries for scope, reason, n in summary.exclusions
                if (scope, reason) == ("base_station", "kept"))  # fmt: skip
     counts = [kept // max(len(stations), 1) + 1] * len(stations)
-    scheme = Scheme(thresholds, "base_station", ())
-    periods, tasks = _unit_tasks(ready, "station", counts, scheme, False) if stations else ([], [])
+    scheme = Scheme(thresholds, "base_station", (), len(ready.tasks))
+    hashes = (list(ready.operators.values()), list(ready.stations.values()))
+    tasks = _unit_tasks(ready, hashes, slice(None), "station", counts, scheme) if stations else []
     names = owners | {station: _owner(station) for station in stations if station not in owners}
 
     def table_of(judged: list[pl.DataFrame]) -> pl.DataFrame:
         frames = [
-            _named(frame, task, stations, periods, "base_station")
+            _named(frame, task, stations, WHOLE, "base_station")
             for frame, task in zip(judged, tasks, strict=True)
             if not frame.is_empty()
         ]
@@ -210,7 +215,7 @@ def _station_plan(ready: Ready, thresholds: Thresholds, owners: dict[str, str]) 
 
 def rate(
     ready: Ready, thresholds: Thresholds, owners: dict[str, str], pool: Executor, by_month: bool = True,
-    progress: Progress = silent,
+    by_hour: bool = False, progress: Progress = silent,
 ) -> dict[str, pl.DataFrame]:  # fmt: skip
     """Rate every area of every layer and every base station that was seen.
 
@@ -226,25 +231,38 @@ def rate(
         Where to judge.
     by_month
         Also rate areas in each month by itself.
+    by_hour
+        Also rate areas in each local hour of the day.
     progress
         Told of each task.
 
     Returns
     -------
-    `bts_ratings` and `area_ratings`.
+    `bts_ratings` and `area_ratings`; `hour_ratings` where asked for.
     """
     plans = {
         "bts_ratings": _station_plan(ready, thresholds, owners),
-        "area_ratings": _area_plan(ready, thresholds, by_month),
+        "area_ratings": _area_plan(ready, thresholds, "area_ratings", by_month),
     }
+    if by_hour:
+        plans["hour_ratings"] = _area_plan(ready, thresholds, "hour_ratings", False)
+    tasks = [task for plan in plans.values() for task in plan.tasks]
+    fresh = [task for task in tasks if not judged_path(task).is_file()]
+    spans = {task.votes: VotesTask(task.paths, "station" if task.column == "station" else "area") for task in tasks}
+    each(pool, write_votes, [spans[path] for path in {task.votes: 0 for task in fresh} if not path.is_dir()])
     # All tasks are handed out before the first table is finished here: nobody waits.
-    waiting = {name: submitted(pool, judge_units, plan.tasks) for name, plan in plans.items()}
-    total = sum(len(plan.tasks) for plan in plans.values())
-    done = iter(range(1, total + 1))
-    return {
-        name: plan.table_of(fetched(waiting[name], lambda: progress("areas and base stations", next(done), total)))
-        for name, plan in plans.items()
-    }
+    waiting = {id(task): future for task, future in zip(fresh, submitted(pool, judge_units, fresh), strict=True)}
+    done = iter(range(len(tasks) - len(fresh) + 1, len(tasks) + 1))
+
+    def judged(task: UnitTask) -> pl.DataFrame:
+        if id(task) not in waiting:
+            return judge_units(task)  # that is, read what an earlier run found
+        (frame,) = fetched([waiting.pop(id(task))], lambda: progress("areas and stations", next(done), len(tasks)))
+        return frame
+
+    tables = {name: plan.table_of([judged(task) for task in plan.tasks]) for name, plan in plans.items()}
+    partials.forget(ready.folder, [*(task.target for task in ready.tasks), *spans, *map(judged_path, tasks)])
+    return tables
 
 
 def write(archive: Archive, tables: dict[str, pl.DataFrame]) -> list[Path]:

@@ -56,6 +56,7 @@ _LAYER_AREA = (
 
 TABLES: dict[str, tuple[Field, ...]] = {
     "area_ratings": (*_LAYER_AREA, *_GROUP, _KPI, *_FIGURES),
+    "hour_ratings": (*_LAYER_AREA, *_GROUP, _KPI, *_FIGURES),  # the period is the local hour, 00 to 23
     "bts_ratings": (Field("base_station", pl.String, "id in the registry"), *_GROUP, _KPI, *_FIGURES),
     "bts_facts": (
         Field("base_station", pl.String, "id in the registry"),
@@ -145,9 +146,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("failed_count", pl.Int64, "tests that failed"),
         Field("availability", pl.Float64, "share of the observed time in which the line was up"),
         Field("availability_low", pl.Float64, "the least it can have been: down from the last good test to the next"),
-        Field("availability_high", pl.Float64, "the most it can have been: down from the first failed test to the last"),
+        Field("availability_high", pl.Float64, "the most it can have been: down from first to last failed test"),
         Field("outages_count", pl.Int64, "runs of failed tests"),
-        Field("longest_outage_s", pl.Float64, "longest run of failed tests and half a usual interval on either side at most, s"),
+        Field("longest_outage_s", pl.Float64, "longest run of failed tests, half a usual interval on either side, s"),
         Field("silent_s", pl.Float64, "time without any test, beyond three of its usual intervals, s"),
         Field("is_connected", pl.Boolean, "whether a test came through in the last day of the archive"),
         Field("downlink_median_bps", pl.Float64, "median downlink, bit/s"),

@@ -24,7 +24,7 @@ from analysis.partition import area_row
 from analysis.quantisation import BINS, MISSING, SCALES, SHARES
 from analysis.rate import Progress, Ready, silent
 from analysis.results import ALL
-from analysis.shelf import AREA_TESTS, columns
+from analysis.shelf import columns_of
 from analysis.technology import MOBILE
 from measurement.columns import area_column
 
@@ -206,9 +206,7 @@ def histograms(ready: Ready) -> pl.DataFrame:
         for kpi in (k for k in KPIS if k not in SHARES):
             edges = (pl.col(kpi) // (BINS // BINS_SHOWN)).alias("bin")
             counted = (
-                columns(
-                    [task.target / AREA_TESTS for task in ready.tasks], kind, (column, "operator", "technology", kpi)
-                )
+                columns_of([task.target for task in ready.tasks], kind, (column, "operator", "technology", kpi))
                 .filter((pl.col(kpi) != MISSING) & (pl.col(column) < len(areas)))
                 .group_by(pl.col(column).alias("index"), "operator", "technology", edges)
                 .agg(pl.len().alias("n"))

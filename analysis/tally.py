@@ -10,7 +10,8 @@ Tables have one row for each group that has tests and each mix of several (`anal
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from analysis.evidence_counts import Counter, Counts
 from analysis.groups import Floats, Frame, Ints
 from analysis.intervals import shrink
-from analysis.quantisation import BINS, MISSING
+from analysis.quantisation import BINS, MISSING, SCALES, SHARES
 
 SPLITS = 32
 """Random groups of devices: 31 degrees of freedom at most."""
@@ -37,7 +38,6 @@ class Basis(NamedTuple):
     `row` names the K rows of tables with such tests; what follows it has one entry for each of them.
     """
 
-    valid: npt.NDArray[np.bool_]  # (tests,)
     row: Ints  # (K,)
     slot: Ints  # slots that have such tests
     position: Ints  # where each of these slots stands among the K
@@ -68,6 +68,16 @@ class Tally(NamedTuple):
     spread: Distribution | None
 
 
+class _Chosen(NamedTuple):
+    """Tests that have a value of a KPI: which they are, and what of them every tally needs."""
+
+    basis: Basis
+    index: Any  # into the frame
+    group: Ints
+    cluster: Ints
+    weight: Floats
+
+
 class Tallier:
     """Tallies the KPIs of one frame; what their weights say is worked out once for all that were measured together."""
 
@@ -75,30 +85,27 @@ class Tallier:
         self.frame = frame
         self.counter = Counter(frame)
         self.cluster = frame.group * SPLITS + frame.split
-        self.found: list[Basis] = []
 
-    def tally(self, codes: npt.NDArray[np.uint16], centres: Floats, is_share: bool) -> Tally | None:
-        """Tally one KPI; None where nothing was measured.
+    def tallies(self, kpis: Sequence[str]) -> Iterator[tuple[str, Tally]]:
+        """Yield each KPI that was measured at all with its tally, those measured together one after the other."""
+        patterns: list[tuple[npt.NDArray[np.bool_], list[str]]] = []
+        for kpi in kpis:
+            valid = self.frame.codes[kpi] != MISSING
+            own = next((names for known, names in patterns if np.array_equal(known, valid)), None)
+            if own is None:
+                patterns.append((valid, [kpi]))
+            else:
+                own.append(kpi)
+        for valid, names in patterns:
+            if valid.any():
+                chosen = self._chosen(valid)
+                yield from ((kpi, self._tally(chosen, kpi)) for kpi in names)
 
-        Parameters
-        ----------
-        codes
-            The KPI's code of each test, in the order of the frame.
-        centres
-            Value of each code.
-        is_share
-            Whether only its mean is asked for.
-        """
-        codes = np.ascontiguousarray(codes)
-        valid = codes != MISSING
-        if not valid.any():
-            return None
-        basis = self._basis(valid)
-        chosen = slice(None) if valid.all() else valid
-        cluster, weight, code = self.cluster[chosen], self.frame.weight[chosen], codes[chosen]
-        sums = self._table(cluster, weight * centres[code], SPLITS)[basis.row]
-        spread = None if is_share else self._spread(basis, self.frame.group[chosen], cluster, weight, code, centres)
-        return Tally(basis, sums, spread)
+    def _tally(self, chosen: _Chosen, kpi: str) -> Tally:
+        centres = SCALES[kpi].centres
+        code = self.frame.codes[kpi][chosen.index]
+        sums = self._table(chosen.cluster, chosen.weight * centres[code], SPLITS)[chosen.basis.row]
+        return Tally(chosen.basis, sums, None if kpi in SHARES else self._spread(chosen, code, centres))
 
     def _table(self, index: Ints, weight: Floats, *shape: int) -> Floats:
         """Sum weights by index into a table of this shape for each row, mixes pooled."""
@@ -108,46 +115,43 @@ class Tallier:
         self.frame.pool(table)
         return table.reshape(-1, *shape) if shape else table[:, 0]
 
-    def _basis(self, valid: npt.NDArray[np.bool_]) -> Basis:
-        for known in self.found:
-            if np.array_equal(known.valid, valid):
-                return known
+    def _chosen(self, valid: npt.NDArray[np.bool_]) -> _Chosen:
         frame = self.frame
-        chosen = slice(None) if valid.all() else valid
-        group, weight = frame.group[chosen], frame.weight[chosen]
-        rows_count = self._table(group, frame.share[chosen])
+        index = slice(None) if valid.all() else np.flatnonzero(valid)
+        group, cluster, weight = frame.group[index], self.cluster[index], frame.weight[index]
+        rows_count = self._table(group, frame.share[index])
         row = np.flatnonzero(rows_count > 0)
         place = np.full(len(rows_count), -1)
         place[row] = np.arange(len(row))
         held = place[frame.row_of_slot] >= 0
-        by_split = self._table(self.cluster[chosen], weight, SPLITS)[row]
+        by_split = self._table(cluster, weight, SPLITS)[row]
         votes = by_split.sum(1)
         clusters = np.square(votes) / np.square(by_split).sum(1)
         kish = np.square(votes) / self._table(group, weight * weight)[row]
         basis = Basis(
-            valid, row, frame.slot[held], place[frame.row_of_slot[held]], rows_count[row], votes, kish, by_split,
-            clusters, shrink(clusters), self.counter.of(valid).at(row),
+            row, frame.slot[held], place[frame.row_of_slot[held]], rows_count[row], votes, kish, by_split, clusters,
+            shrink(clusters), self.counter.of(valid).at(row),
         )  # fmt: skip
-        self.found.append(basis)
-        return basis
+        return _Chosen(basis, index, group, cluster, weight)
 
-    def _spread(
-        self, basis: Basis, group: Ints, cluster: Ints, weight: Floats, code: npt.NDArray[np.uint16], centres: Floats
-    ) -> Distribution:
+    def _spread(self, chosen: _Chosen, code: npt.NDArray[np.uint16], centres: Floats) -> Distribution:
+        frame, basis, weight = self.frame, chosen.basis, chosen.weight
         present = np.flatnonzero(np.bincount(code, minlength=BINS))
         rank = np.zeros(BINS, np.int64)
         rank[present] = np.arange(len(present))
-        index = group * len(present) + rank[code]
+        index = rank[code]
+        index += chosen.group * len(present)
         below = self._table(index, weight, len(present))
         np.cumsum(below, 1, out=below)
-        frame = self.frame
         kind = _kinds(below[frame.top])
         # Groups come first among the rows, so that the index of a test finds its class, too.
         of_groups = kind[frame.unit_of_row[: frame.groups_count]]
-        by_kind = self._table(
-            ((group * (CLASSES + 1) + of_groups.ravel()[index]) << 5) + (cluster & (SPLITS - 1)),
-            weight, CLASSES + 1, SPLITS,
-        )  # fmt: skip
+        # By group, class and split: the number of the cluster is group x SPLITS + split already.
+        cell = of_groups.ravel()[index].astype(np.int64)
+        cell += chosen.group * CLASSES
+        cell *= SPLITS
+        cell += chosen.cluster
+        by_kind = self._table(cell, weight, CLASSES + 1, SPLITS)
         for number in range(1, CLASSES + 1):
             by_kind[:, number] += by_kind[:, number - 1]
         return Distribution(centres[present], below, kind, frame.unit_of_row[basis.row], by_kind)

@@ -9,7 +9,6 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +20,10 @@ from analysis.tally import SPLITS
 
 
 class Votes(NamedTuple):
-    """Devices of some days, numbered over all of them.
+    """Devices of the days of a period, numbered over all of them.
 
     `device` has for each day the number of each device of its partial; `units` is what the vote of each is divided
-    over, shape (periods, devices); `split` the random group of each.
+    over, shape (devices,); `split` the random group of each.
     """
 
     device: list[npt.NDArray[np.uint32]]
@@ -32,34 +31,31 @@ class Votes(NamedTuple):
     split: npt.NDArray[np.uint8]
 
 
-def votes_path(paths: Sequence[Path], scope: str, periods: Sequence[int]) -> Path:
-    """Return where the votes of some days are kept."""
-    key = hashlib.sha256(repr([scope, [path.name for path in paths], list(periods)]).encode())
-    return paths[0].with_name(f"votes-{key.hexdigest()[:32]}")
+class VotesTask(NamedTuple):
+    """Days of a period whose partials are made, and whose votes are asked for: of tests in areas, or at stations."""
+
+    paths: list[Path]
+    scope: str  # area or station
+
+    @property
+    def target(self) -> Path:
+        """Where the votes are kept."""
+        key = hashlib.sha256(repr([self.scope, [path.name for path in self.paths]]).encode())
+        return self.paths[0].with_name(f"votes-{key.hexdigest()[:32]}")
 
 
-def write_votes(paths: Sequence[Path], scope: str, periods: Sequence[int]) -> Path:
-    """Work out the votes of days whose partials are made, or find them; return where they are.
-
-    Parameters
-    ----------
-    paths
-        Partials of the days.
-    scope
-        area or station.
-    periods
-        Period of each day.
-    """
-    target = votes_path(paths, scope, periods)
+def write_votes(task: VotesTask) -> None:
+    """Work out the votes of a period, unless they are there."""
+    target = task.target
     if target.is_dir():
-        return target
-    tables = [np.load(path / f"{scope}_devices.npy") for path in paths]
+        return
+    tables = [np.load(path / f"{task.scope}_devices.npy") for path in task.paths]
     devices, number = np.unique(np.concatenate([table["device"] for table in tables]), return_inverse=True)
     ends = np.cumsum([0, *(len(table) for table in tables)])
-    units = np.zeros((max(periods) + 1, len(devices)))
-    for day, (table, period) in enumerate(zip(tables, periods, strict=True)):
+    units = np.zeros(len(devices))
+    for day, table in enumerate(tables):
         # A device is once in a day's table. In the order of days: the sums are the same to the bit wherever made.
-        units[period, number[ends[day] : ends[day + 1]]] += table["units"]
+        units[number[ends[day] : ends[day + 1]]] += table["units"]
     fresh = target.with_name(f".votes-{secrets.token_hex(4)}")
     fresh.mkdir()
     parts: dict[str, npt.NDArray[Any]] = {
@@ -72,7 +68,6 @@ def write_votes(paths: Sequence[Path], scope: str, periods: Sequence[int]) -> Pa
         os.rename(fresh, target)
     except OSError:  # another run was faster; its votes are the same
         shutil.rmtree(fresh)
-    return target
 
 
 def read_votes(path: Path) -> Votes:

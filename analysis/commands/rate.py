@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,7 +13,6 @@ from analysis import grid, series, station_series, stations, tables, thresholds
 from analysis import rate as rating
 from analysis.executors import executor, sensible_jobs
 from analysis.explain import explain
-from analysis.influx import Place, records_of
 from analysis.output import emit, out_option, progress
 from archive.store import Archive
 from measurement.errors import ConfigError
@@ -33,6 +34,18 @@ def _why(
     return f"{found[0][1]} ({found[0][0]}), operator {operator}, period {period}\n\n{own}"
 
 
+@contextmanager
+def _records(source: str, place: tuple[str, str, str, Path | None], archive: Archive) -> Iterator[Archive]:
+    """Yield the archive whose records are rated."""
+    if source == "archive":
+        yield archive
+        return
+    from analysis.influx import Place, records_of  # its client takes as long to load as all the rest
+
+    with records_of(source, Place(*place), archive, lambda count: progress("records read", count, count)) as records:
+        yield records
+
+
 @click.command("rate")
 @click.option("--archive", "path", required=True, envvar="HAIDANG_ARCHIVE", type=click.Path(path_type=Path),
               help="Archive directory.")  # fmt: skip
@@ -45,6 +58,7 @@ def _why(
     "--jobs", type=click.IntRange(1, 512), help="Processes on this machine. [default: what the work is worth]"
 )
 @click.option("--cluster", help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")
+@click.option("--by", type=click.Choice(("hour",)), help="Also rate each local hour of the day, and show these.")
 @click.option("--months/--no-months", default=True, show_default=True, help="Also rate each month by itself.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Also make hexagons, series, distributions.")
 @click.option("--facts/--no-facts", default=True, show_default=True, help="Also examine base stations: path loss, …")
@@ -59,9 +73,9 @@ def _why(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a row.")
 def command(
     path: Path, layer: str | None, period: str, operator: str, technology: str, country: str, jobs: int | None,
-    cluster: str | None, months: bool, maps: bool, facts: bool, source: str, influx_url: str, influx_org: str,
-    influx_bucket: str, influx_token_file: Path | None, why: str | None,
-    out: Path | None, as_json: bool,
+    cluster: str | None, by: str | None, months: bool, maps: bool, facts: bool, source: str, influx_url: str,
+    influx_org: str, influx_bucket: str, influx_token_file: Path | None, why: str | None, out: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Rate areas, base stations and operators; write the tables into the archive.
 
@@ -69,6 +83,7 @@ def command(
     haidang-analysis rate --archive ./archive
     haidang-analysis rate --archive ./archive --layer communes-2025 --operator Viettel --technology 5g --json
     haidang-analysis rate --archive ./archive --jobs 4 --out ratings.geojson
+    haidang-analysis rate --archive ./archive --layer districts-2024 --operator Viettel --by hour
     haidang-analysis rate --archive ./archive --source influx --influx-token-file token
     haidang-analysis rate --archive ./archive --why 303 --operator Viettel
     """
@@ -77,15 +92,14 @@ def command(
         with Archive(path) as archive:
             click.echo(_why(archive, limits, layer, why, operator, period))
         return
-    place = Place(influx_url, influx_org, influx_bucket, influx_token_file)
     with (
         Archive(path) as archive,
-        records_of(source, place, archive, lambda count: progress("records read", count, count)) as records,
+        _records(source, (influx_url, influx_org, influx_bucket, influx_token_file), archive) as records,
         executor(jobs or sensible_jobs(records.count_after(0)), cluster) as pool,
     ):
         ready = rating.prepare(records, limits, pool, progress)
         owners = {station.id: station.operator for station in archive.base_stations()}
-        written = rating.rate(ready, limits, owners, pool, months, progress)
+        written = rating.rate(ready, limits, owners, pool, months, by == "hour", progress)
         written["exclusions"] = rating.exclusions(ready)
         if facts:
             written["bts_facts"] = stations.read_facts(records, progress)
@@ -96,8 +110,10 @@ def command(
             written |= station_series.station_series(ready, owners, pool, progress)
         rating.write(archive, written)
         layers = archive.layers()
-    shown = written["area_ratings"].filter(
-        (pl.col("period") == period) & (pl.col("operator") == operator) & (pl.col("technology") == technology)
+    shown = written["hour_ratings" if by else "area_ratings"].filter(
+        (pl.lit(by is not None) | (pl.col("period") == period))
+        & (pl.col("operator") == operator)
+        & (pl.col("technology") == technology)
     )
     if layer is not None:
         if layer not in [each.key for each in layers]:
@@ -105,5 +121,6 @@ def command(
         shown = shown.filter(pl.col("layer") == layer)
     names = {area.key: area.name for each in layers for area in each.areas}
     rows = [[str(v) for v in row] for row in written["exclusions"].iter_rows()]
-    text = f"{tables.ratings(shown, ('layer', 'area'), names)}\n\n{tables.grid(('scope', 'reason', 'records'), rows)}"
+    keys = ("layer", "area", *(["period"] * (by is not None)))
+    text = f"{tables.ratings(shown, keys, names)}\n\n{tables.grid(('scope', 'reason', 'records'), rows)}"
     emit(shown, text, as_json=as_json, out=out, layers=layers)

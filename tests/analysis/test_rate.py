@@ -198,11 +198,12 @@ def test_areas_outside_and_overlapping(tmp_path: Path) -> None:
     assert sums == {"districts-2024": 200, "overlapping": 300}
 
 
-def test_segments_of_an_older_schema(tmp_path: Path) -> None:
+def test_segments_of_older_and_newer_schemas(tmp_path: Path) -> None:
     archive = city.archive(tmp_path / "a", city.records(12, 200, days=2))
-    path = next((archive.path / "segments").rglob("*.parquet"))
-    older = pl.read_parquet(path).drop("throughput_uplink_goodput_bps", "areas_districts_2024")
-    older.write_parquet(path)
+    older, newer, *_ = sorted((archive.path / "segments").rglob("*.parquet"))
+    pl.read_parquet(older).drop("throughput_uplink_goodput_bps", "areas_districts_2024").write_parquet(older)
+    later = pl.read_parquet(newer).with_columns(schema_version=pl.lit(2), throughput_sideways_bps=pl.lit(1.0))
+    later.select(sorted(later.columns)).write_parquet(newer)
     found = rated(archive)
     assert found["exclusions"]["count"].sum() == 3 * 200
     assert not found["area_ratings"].is_empty()
@@ -245,3 +246,55 @@ def test_the_command_prints_writes_and_explains(tmp_path: Path) -> None:
     why = CliRunner().invoke(group, [*base, "--why", "Quận 0"])
     assert "target-4g-downlink [D]" in why.output
     assert "kept" in why.output
+
+
+def test_days_on_air_enter_the_score_of_a_station(tmp_path: Path) -> None:
+    frame = city.records(19, 2000, network_technology="lte", base_station_id="b0")
+    silent = frame.with_columns(pl.lit("b1").alias("base_station_id"), pl.concat_str("record_id", pl.lit("b")))
+    day = pl.col("started_at").dt.convert_time_zone("Asia/Ho_Chi_Minh").dt.date()
+    off = silent.filter(day.rank("dense") % 2 == 0)
+    found = rated(city.archive(tmp_path / "a", pl.concat((frame, off))))
+    facts = dict(found["bts_facts"].select("base_station", "on_air_share").iter_rows())
+    assert facts["b0"] == 1.0
+    assert facts["b1"] == pytest.approx(0.5, abs=0.06)
+    ratings = found["bts_ratings"]
+    own = [row(ratings, base_station=key, technology="4g", kpi="score", statistic="score") for key in ("b0", "b1")]
+    weight = row(ratings, base_station="b0", technology="4g", kpi="score", statistic="weight")
+    assert weight["value"] == pytest.approx(0.8)  # all but RSRQ and SINR
+    fall = own[0]["value"] - own[1]["value"]  # type: ignore[operator]
+    assert 5 < fall < 8  # 100 points against 0 for 5 of the 80, and what half the tests say otherwise
+
+
+def test_hours_of_the_day_are_rated_apart(tmp_path: Path) -> None:
+    frame = city.records(15, 3000, areas=1, network_technology="lte")
+    hour = pl.col("started_at").dt.convert_time_zone("Asia/Ho_Chi_Minh").dt.hour()
+    evening = frame.with_columns(
+        pl.when(hour.is_between(19, 21)).then(5e6).otherwise(50e6).alias("throughput_downlink_goodput_bps")
+    )
+    city.archive(tmp_path / "a", evening).close()
+    base = ["rate", "--archive", str(tmp_path / "a"), "--no-maps", "--no-facts", "--by", "hour"]
+    outcome = CliRunner().invoke(group, [*base, "--json"])
+    assert outcome.exit_code == 0, outcome.output
+    lines = [json.loads(line) for line in outcome.stdout.splitlines()]
+    own = {line["period"]: line for line in lines if (line["kpi"], line["statistic"]) == ("downlink", "median")}
+    assert sorted(own) == [f"{h:02}" for h in range(24)]
+    assert {h for h, line in own.items() if line["value"] < 6e6} == {"19", "20", "21"}
+    counts = evening.group_by(hour.alias("hour")).len()
+    assert {int(h): line["samples_count"] for h, line in own.items()} == dict(counts.iter_rows())
+    assert "20" in CliRunner().invoke(group, base).output
+
+
+def test_a_month_that_is_over_is_not_judged_again(tmp_path: Path) -> None:
+    archive = city.archive(tmp_path / "a", city.records(16, 2000, days=10))
+    later = [city.records(seed, 400, days=3).with_columns(pl.col("started_at") + pl.duration(days=days))
+             for seed, days in ((17, 31), (18, 34))]  # fmt: skip
+    archive.append_frame(later[0])
+    before = rated(archive)["area_ratings"]
+    stamps = {path: path.stat().st_mtime_ns for path in archive.path.glob("results/.partials/judged-*")}
+    archive.append_frame(later[1])
+    after = rated(archive)["area_ratings"]
+    kept = [path for path, stamp in stamps.items() if path.is_file() and path.stat().st_mtime_ns == stamp]
+    assert len(kept) == 1  # May's areas; June's, the whole's and the stations' are judged anew
+    may = pl.col("period") == "2026-05"
+    assert before.filter(may).equals(after.filter(may))
+    assert not before.filter(~may).equals(after.filter(~may))
