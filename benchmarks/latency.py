@@ -1,7 +1,9 @@
 """Round trips and loss on a line of known truth, beside ping and irtt in the same run.
 
 ping takes the kernel's time of an arrival, as our methods do. irtt reads the clock in the program, before it calls the
-kernel to send and after the kernel has woken it; our portable path, that of systems without kernel time, does the same.
+kernel to send and after the kernel has woken it, so that its figure holds its own send call; our portable path, that of
+systems without kernel time, does the same. To compare like with like, irtt's packets are also timed as the kernel saw
+them pass, less what irtt's server says that it took.
 
     python -m benchmarks.latency
 
@@ -12,7 +14,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -34,12 +38,14 @@ LOSS_COUNT, LOSS_INTERVAL_S, LOSS_RUNS = 2000, 0.004, 4
 KEY = b"a key for the benchmark, 32 byte"
 
 IDLE = (
-    ("stamp", "STAMP, kernel time", "ping", "within 30 µs of ping"),
-    ("portable", "STAMP, portable path", "irtt", "within 30 µs of irtt"),
-    ("raw", "ICMP, kernel time", "ping", "within 30 µs of ping"),
-    ("scapy", "ICMP by scapy", "irtt", "told, not trusted"),
+    ("stamp", "STAMP", "within 30 µs of ping's and irtt's", ("ping", "passing")),
+    ("raw", "ICMP", "within 30 µs of ping's and irtt's", ("ping", "passing")),
+    ("portable", "STAMP without kernel time", "told: what Python adds where the system gives no time", ("irtt",)),
+    ("scapy", "ICMP by scapy", "told, not trusted", ("irtt",)),
 )
-"""Our method, its name, the tool that reads the clock in the same place, and what to reach."""
+"""Our method, its name, what to reach, and who reads the clock in the same place."""
+TOOLS = {"ping": "ping", "irtt": "irtt as it tells", "passing": "irtt's packets as the kernel saw them"}
+IRTT_PORT = 2112
 
 
 def reflect(manner: str) -> None:
@@ -94,13 +100,42 @@ def ping(lab: Lab) -> float:
     return statistics.median(float(text) for text in re.findall(r"time=([\d.]+) ms", printed))
 
 
-def irtt(lab: Lab) -> tuple[float, float]:
-    """Return the median of irtt's round trips, and the mean of the send call that these contain; in ms."""
+def watch() -> None:
+    """Print the time between each UDP packet to irtt's port and the next from it, in ns, until killed."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003)) as sock:
+        sock.bind(("line0", 0x0003))
+        kernel_time.enable(sock)
+        print("ready", flush=True)
+        left: int | None = None
+        while True:
+            packet = kernel_time.receive(sock, 64)
+            ports = struct.unpack_from(">HH", packet.data, 20) if packet.data[9:10] == b"\x11" else (0, 0)
+            if ports[1] == IRTT_PORT:
+                left = packet.arrived_ns
+            elif ports[0] == IRTT_PORT and left is not None and packet.arrived_ns is not None:
+                print(packet.arrived_ns - left, flush=True)
+                left = None
+
+
+def irtt(lab: Lab) -> dict[str, float]:
+    """Return the median of irtt's round trips as it tells them and as the kernel saw them pass, in ms."""
+    watcher = lab.start("probe", [sys.executable, "-m", "benchmarks.latency", "watch"], stdout=subprocess.PIPE)
+    assert watcher.stdout is not None
+    watcher.stdout.readline()
     duration = f"{int(COUNT * INTERVAL_S * 1000)}ms"
     printed = lab.run("probe", ["irtt", "client", "-i", "10ms", "-d", duration, "-Q", "-o", "-", lab.peer_address])
     report = json.loads(printed)
-    trips = [trip["delay"]["rtt"] / 1e6 for trip in report["round_trips"] if trip["lost"] == "false"]
-    return statistics.median(trips), report["stats"]["send_call"]["mean"] / 1e6
+    watcher.terminate()
+    passed = [int(text) for text in watcher.stdout.read().split()]
+    trips = [trip for trip in report["round_trips"] if trip["lost"] == "false"]
+    inside = statistics.median(
+        trip["timestamps"]["server"]["send"]["monotonic"] - trip["timestamps"]["server"]["receive"]["monotonic"]
+        for trip in trips
+    )
+    return {
+        "irtt": statistics.median(trip["delay"]["rtt"] for trip in trips) / 1e6,
+        "passing": (statistics.median(passed) - inside) / 1e6,
+    }
 
 
 def idle() -> list[Row]:
@@ -113,19 +148,18 @@ def idle() -> list[Row]:
         time.sleep(1)
         for _ in range(ROUNDS):
             seen.setdefault("ping", []).append(ping(lab))
-            whole, sending = irtt(lab)
-            seen.setdefault("irtt", []).append(whole)
-            seen.setdefault("sending", []).append(sending)
+            for name, median in irtt(lab).items():
+                seen.setdefault(name, []).append(median)
             for method, *_ in IDLE:
                 seen.setdefault(method, []).append(ours(lab, method)["rtt_median_ms"])
     # Of each tool its quietest round: what another process took of the processor is no one's accuracy.
     us = {name: min(values) * 1000 for name, values in seen.items()}
-    beside = f"ping {us['ping']:.0f} µs, irtt {us['irtt']:.0f} µs (its send call {us['sending']:.0f} µs)"
+    beside = "; ".join(f"{told} {us[tool]:.0f} µs" for tool, told in TOOLS.items())
     rows = []
-    for method, name, judge, reach in IDLE:
-        gap = f"{us[method] - us[judge]:+.0f} µs to {judge}, which reads the clock in the same place"
+    for method, name, reach, judges in IDLE:
+        gaps = ", ".join(f"{us[method] - us[judge]:+.0f} µs to {TOOLS[judge]}" for judge in judges)
         what = f"idle round trip on veth, {name}, median"
-        rows.append(Row(TOPIC, what, reach, f"{us[method]:.0f} µs", f"{gap}; {beside}"))
+        rows.append(Row(TOPIC, what, reach, f"{us[method]:.0f} µs", f"{gaps}. {beside}"))
     return rows
 
 
@@ -193,6 +227,8 @@ def run() -> list[Row]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["reflect"]:
         reflect(sys.argv[2])
+    elif sys.argv[1:2] == ["watch"]:
+        watch()
     elif sys.argv[1:2] == ["measure"]:
         measure(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
     else:
