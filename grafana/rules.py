@@ -172,7 +172,7 @@ ALERTS: tuple[Alert, ...] = (
           "Collector slow", "Máy thu chậm",
           "One request in a hundred waits over {{ $value | humanizeDuration }} until durable.", "Một phần trăm yêu cầu chờ hơn {{ $value | humanizeDuration }} mới được lưu bền.", "server"),
     # A line through the minutes after a restart tells nothing: there must be three hours of it.
-    Alert("DiskFillsUp", Scope.SERVER, Severity.CRITICAL, "haidang_disk_free_bytes < 2e9 or (predict_linear(haidang_disk_free_bytes[<6h>], 3 * 86400) < 0 and haidang_disk_free_bytes offset <3h> > 0 and haidang_disk_free_bytes < 5e10)", "<30m>", "<30m>",
+    Alert("DiskFillsUp", Scope.SERVER, Severity.CRITICAL, "haidang_disk_free_bytes < 2e9 or (haidang_disk_free_bytes < 5e10 and predict_linear(haidang_disk_free_bytes[<6h>], 3 * 86400) < 0 and haidang_disk_free_bytes offset <3h> > 0)", "<30m>", "<30m>",
           "Disk of the archive fills up", "Đĩa của kho dữ liệu sắp đầy",
           "{{ $value | humanize1024 }}B free; full within three days at this pace, or nearly full now.", "Còn trống {{ $value | humanize1024 }}B; sẽ đầy trong ba ngày, hoặc gần đầy.", "server"),
     Alert("SinkLags", Scope.SERVER, Severity.WARNING, "haidang_sink_lag_records > 10000 and delta(haidang_sink_lag_records[<30m>]) >= 0", "<15m>", "<15m>",
