@@ -72,8 +72,8 @@ def _looks(records: int) -> list[Row]:
     return [
         Row(TOPIC, f"a look for degradation, {what}", "<= 3 s CPU", f"{statistics.median(cpus[1:]):.1f} s CPU, "
             f"{statistics.median(walls[1:]):.1f} s", f"{seen.tests_count / DAYS:,.0f} tests a day"),
-        Row(TOPIC, f"the first look of a day, which learns, {what}", "once a day", f"{cpus[0]:.0f} s CPU, {walls[0]:.0f} s, "
-            f"{gigabytes:.1f} GB at most", f"state brought up to date before: {compacted:.0f} s"),
+        Row(TOPIC, f"the first look of a day, which learns, {what}", "once a day", f"{cpus[0]:.0f} s CPU, "
+            f"{walls[0]:.0f} s, {gigabytes:.1f} GB at most", f"state brought up to date before: {compacted:.0f} s"),
     ]  # fmt: skip
 
 
