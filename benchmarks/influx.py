@@ -21,7 +21,8 @@ import numpy as np
 import polars as pl
 
 from analysis.influx import Place, blocks
-from archive.blocks import frame, pack
+from archive.blocks import frame
+from archive.gathering import pack
 from archive.placing import Placer
 from archive.store import Archive
 from benchmarks import Row

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from archive.blocks import pack
+from archive.gathering import pack
 from archive.journal import Incoming, Journal, Part
 from archive.store import Archive
 from benchmarks import Row

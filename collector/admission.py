@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import Any, NamedTuple
 
-from archive.blocks import Block, Gathered, finish, gather, microseconds, only, pack
+from archive.blocks import Block, only
+from archive.gathering import Gathered, finish, gather, microseconds, pack
 from archive.journal import Incoming, Part
 from archive.placing import Place, Placer
 from collector.intake import FEW, Batch

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 from isal import igzip_lib, isal_zlib
 
-from archive.blocks import Gathered, gather
+from archive.gathering import Gathered, gather
 from measurement.codec import as_record_error, decode_unchecked
 from measurement.errors import HaidangError, RecordError
 from measurement.record import Record

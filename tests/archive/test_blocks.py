@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from archive.blocks import frame, gather, pack, without
+from archive.blocks import frame, without
 from archive.frames import frame_from_bodies
+from archive.gathering import gather, pack
 from measurement.codec import encode
 from measurement.record import Hop, Path, Record
 from tests.archive.sample import record

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.blocks import pack
+from archive.gathering import pack
 from archive.journal import Incoming, Journal, Part, Receipt
 from archive.known import forget, in_segments, settle
 from archive.sealing import clear, hot_rows, merge, seal, sweep

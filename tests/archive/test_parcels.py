@@ -7,7 +7,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from archive import parcels
-from archive.blocks import frame, pack
+from archive.blocks import frame
+from archive.gathering import pack
 from tests.archive.test_blocks import patchy
 
 

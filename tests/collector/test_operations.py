@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from archive.blocks import gather
+from archive.gathering import gather
 from archive.store import Archive
 from collector.access import Access
 from tests.archive.sample import records

@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.blocks import gather
+from archive.gathering import gather
 from measurement import plausibility, rules
 from measurement.errors import RecordError
 from measurement.plausibility import Context, flags
