@@ -133,7 +133,9 @@ def plain(path: Path) -> float:
     frame["share"] = 1 / frame.groupby(unit, observed=True)["operator"].transform("size")
     frame["weight"] = frame["share"] / frame.groupby("probe_id")["share"].transform("sum")
 
-    def figures(group: Any) -> Any:
+    tables: list[dict[Any, Any]] = []
+
+    def figures(group: Any) -> dict[tuple[str, str | float], Any]:
         found: dict[tuple[str, str | float], Any] = {}
         for kpi in KPIS:
             own = group[["probe_id", "weight", kpi.id]].dropna()
@@ -155,13 +157,13 @@ def plain(path: Path) -> float:
                 places = below.searchsorted(np.clip([p - 1.96 * error, p + 1.96 * error], 0, 1))
                 ends = ordered[kpi.id].iloc[np.minimum(places, len(below) - 1)]
                 found[kpi.id, p] = (value, *ends)
-        return pd.Series(found, dtype=object)
+        return found
 
     for layer in LAYERS:
         for by in ([], ["operator"], ["technology"], ["operator", "technology"]):
-            frame.groupby([area_column(layer), *by])[list(frame.columns)].apply(figures)
+            tables.append({key: figures(group) for key, group in frame.groupby([area_column(layer), *by])})
     for by in ([], ["technology"]):
-        frame.groupby(["base_station", *by])[list(frame.columns)].apply(figures)
+        tables.append({key: figures(group) for key, group in frame.groupby(["base_station", *by])})
     return time.perf_counter() - began
 
 
