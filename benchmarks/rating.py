@@ -133,7 +133,7 @@ def plain(path: Path) -> float:
     frame["share"] = 1 / frame.groupby(unit, observed=True)["operator"].transform("size")
     frame["weight"] = frame["share"] / frame.groupby("probe_id")["share"].transform("sum")
 
-    tables: list[dict[Any, Any]] = []
+    tables: dict[tuple[str, ...], dict[Any, Any]] = {}
 
     def figures(group: Any) -> dict[tuple[str, str | float], Any]:
         found: dict[tuple[str, str | float], Any] = {}
@@ -161,9 +161,9 @@ def plain(path: Path) -> float:
 
     for layer in LAYERS:
         for by in ([], ["operator"], ["technology"], ["operator", "technology"]):
-            tables.append({key: figures(group) for key, group in frame.groupby([area_column(layer), *by])})
+            tables[layer, *by] = {key: figures(group) for key, group in frame.groupby([area_column(layer), *by])}
     for by in ([], ["technology"]):
-        tables.append({key: figures(group) for key, group in frame.groupby(["base_station", *by])})
+        tables["base_station", *by] = {key: figures(group) for key, group in frame.groupby(["base_station", *by])}
     return time.perf_counter() - began
 
 
