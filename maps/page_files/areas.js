@@ -27,13 +27,16 @@
       return shape;
     });
 
+    const painted = []; // what each shape shows: only those that change are drawn anew
     /* `look(index)` returns {colour, opacity, isThin}. */
     function paint(look, picked) {
-      const style = getComputedStyle(document.documentElement);
-      const [ink, edge] = [style.getPropertyValue("--ink"), style.getPropertyValue("--edge")];
+      const [ink, edge] = [haidang.colour("ink"), haidang.colour("edge")];
       shapes.forEach((shape, index) => {
         const { colour, opacity, isThin } = look(index);
         const isPicked = index === picked;
+        const wanted = `${colour} ${opacity} ${isThin} ${isPicked} ${edge}`;
+        if (wanted === painted[index]) return;
+        painted[index] = wanted;
         shape.setStyle({
           color: isPicked ? ink : edge,
           weight: isPicked ? 3 : 1,
@@ -55,10 +58,7 @@
       renderer: L.canvas({ padding: 0.5, pane: "land" }), pane: "land", interactive: false, attribution: land.attribution, ...landStyle(),
     });
   }
-  const landStyle = () => {
-    const style = getComputedStyle(document.documentElement);
-    return { weight: 0.8, color: style.getPropertyValue("--shore"), fillColor: style.getPropertyValue("--ground-land"), fillOpacity: 1 };
-  };
+  const landStyle = () => ({ weight: 0.8, color: haidang.colour("shore"), fillColor: haidang.colour("ground-land"), fillOpacity: 1 });
 
   Object.assign(haidang, { landLayer, landStyle });
   haidang.areaLayer = areaLayer;

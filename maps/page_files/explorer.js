@@ -127,18 +127,27 @@
       }
     }
 
+    /* Ask for every slice at once; what draws them waits for its own. */
+    function ahead(now) {
+      const asked = [`ratings-${state.layer}-${now}-${state.kpi}`, `changes-${state.layer}`];
+      if (state.over.includes("stations")) asked.push(`bts-${now}-${state.kpi}`);
+      if (state.theme === "hexagons") asked.push(cellsName("cells", `-${state.kpi}`), cellsName("thin"));
+      if (state.theme === "density") asked.push(cellsName("cells", "-downlink"));
+      asked.forEach((name) => loadIf(name).catch(() => null));
+    }
+
     async function refresh() {
       const mine = ++turn;
-      await useLayer();
       const now = periodIndex(state.period);
+      ahead(now);
+      await useLayer();
       const ratings = await tableOf(`ratings-${state.layer}-${now}-${state.kpi}`);
       const changes = await loadIf(`changes-${state.layer}`);
       if (mine !== turn) return;
       const rows = slice(ratings, state);
-      const land = getComputedStyle(document.documentElement).getPropertyValue("--land");
       shown?.paint((index) => {
         const row = rows.get(index);
-        if (state.theme !== "areas") return { colour: land, opacity: 0.9, isThin: false };
+        if (state.theme !== "areas") return { colour: haidang.colour("land"), opacity: 0.9, isThin: false };
         if (!haidang.isRated(row)) return { colour: site.no_data, opacity: 0.18, isThin: true };
         const opacity = row.status === "provisional" ? 0.5 : 0.82; // less evidence, less colour
         return { colour: site.colours[haidang.rowClass(kpi(), state.technology, row)], opacity, isThin: false };
@@ -166,10 +175,8 @@
       else haidang.panel(body, haidang.overview);
     }
 
-    async function cellsOf(kind, tail = "") {
-      const name = `${kind}-${site.words.operator.indexOf(state.operator)}-${site.words.technology.indexOf(state.technology)}-${periodIndex(state.period)}`;
-      return loadIf(name + tail);
-    }
+    const cellsName = (kind, tail = "") => `${kind}-${site.words.operator.indexOf(state.operator)}-${site.words.technology.indexOf(state.technology)}-${periodIndex(state.period)}${tail}`;
+    const cellsOf = (kind, tail) => loadIf(cellsName(kind, tail));
 
     async function gridOf(resolution) {
       if (!grids[resolution]) grids[resolution] = haidang.unfoldCells(await load(`grid-${resolution}`));

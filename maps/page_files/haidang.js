@@ -48,6 +48,7 @@
   /* A packed table: columns by name, numbered words given back as text. */
   function table(packed) {
     const words = packed.words;
+    const names = Object.keys(packed.columns);
     return {
       count: packed.count,
       has: (name) => name in packed.columns,
@@ -58,7 +59,9 @@
         return name in words ? (value < 0 ? null : words[name][value]) : value;
       },
       row(index) {
-        return Object.fromEntries(Object.keys(packed.columns).map((name) => [name, this.at(name, index)]));
+        const row = {};
+        for (const name of names) row[name] = this.at(name, index);
+        return row;
       },
       rows(keep = () => true) {
         const kept = [];
@@ -88,5 +91,16 @@
   const theme = memory.get("theme");
   if (theme) document.documentElement.dataset.theme = theme;
 
-  window.haidang = { receive, load, loadIf, has, site, el, table, hash, memory, root, events: new EventTarget() };
+  /* A colour of the style sheet, read once a theme: asked after a change, the browser lays out the whole page to answer. */
+  const colours = new Map();
+  const events = new EventTarget();
+  const forget = () => colours.clear();
+  events.addEventListener("theme", forget);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { forget(); events.dispatchEvent(new Event("theme")); });
+  function colour(name) {
+    if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+    return colours.get(name);
+  }
+
+  window.haidang = { receive, load, loadIf, has, site, el, table, hash, memory, root, events, colour };
 })();

@@ -27,14 +27,13 @@
       Object.assign(this.canvas.style, { width: `${size.x}px`, height: `${size.y}px` });
       const context = this.canvas.getContext("2d");
       context.scale(scale, scale);
-      const look = getComputedStyle(document.documentElement);
       context.font = "600 12px 'Be Vietnam Pro', sans-serif";
       context.textAlign = "center";
       context.textBaseline = "middle";
       context.lineJoin = "round";
       context.lineWidth = 3.5;
-      context.strokeStyle = look.getPropertyValue("--halo");
-      context.fillStyle = look.getPropertyValue("--label");
+      context.strokeStyle = haidang.colour("halo");
+      context.fillStyle = haidang.colour("label");
       const taken = [];
       const pixels = map.getZoomScale(map.getZoom(), 0) * 256 / 360;
       for (const { area, position, reach } of this.areas) {

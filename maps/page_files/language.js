@@ -13,10 +13,17 @@
 
   const locale = () => (code === "vi" ? "vi-VN" : "en-GB");
 
+  /* Making a number format takes longer than a hundred uses of it. */
+  const writers = new Map();
+  function writer(digits) {
+    const key = `${code} ${digits}`;
+    if (!writers.has(key)) writers.set(key, new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+    return writers.get(key);
+  }
+
   function num(value, digits = 0) {
     if (value === null || value === undefined || Number.isNaN(value)) return "–";
-    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    return new Intl.NumberFormat(locale(), options).format(value).replace("-", "\u2212");
+    return writer(digits).format(value).replace("-", "\u2212");
   }
 
   const spaced = (unit) => (unit === "%" || !unit ? unit : `\u00a0${unit}`);
