@@ -1,7 +1,7 @@
 """An example of a receiver of Alertmanager's web hook: writes each message down in both languages, orders retests.
 
 `/retest` asks the collector for one test against a second peer by each fixed probe that measured in the alert's area
-within a day (InfluxDB tells which). People are paged by another route, a little later: what the retest clears is not.
+within two days (InfluxDB tells which). People are paged by another route, a little later.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Retests:
         self._ordered: dict[str, float] = {}
 
     def probes(self, layer: str, area: str, operator: str) -> list[str]:
-        """Return fixed probes that measured there within a day."""
+        """Return fixed probes that measured there within two days."""
         match = {"mode": "scheduled", area_column(layer): area, "network_operator": operator}
         where = " and ".join(f"r[{json.dumps(name)}] == {json.dumps(value)}" for name, value in match.items())
         flux = (
