@@ -286,7 +286,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("drop_ratio", pl.Float64, "how much worse than expected: 0.3 is 30 %"),
         Field("low", pl.Float64, "lower end of the 95 % interval of drop_ratio"),
         Field("high", pl.Float64, "upper end of the 95 % interval of drop_ratio"),
-        Field("q_value", pl.Float64, "p of the Mann-Whitney test after Benjamini and Hochberg; of a sudden fall e to the minus height of its sum"),
+        Field("q_value", pl.Float64, "p of Mann-Whitney after Benjamini and Hochberg; of a sudden fall exp(-height)"),
         Field("blame", pl.String, "network, server or probe"),
         Field("blamed", pl.String, "the server or probe that is to blame; null for the network"),
         Field("samples_count", pl.Int64, "tests since the change"),
