@@ -8,21 +8,24 @@ June. Everything that judges, fires, groups and tells is real.
 
 from __future__ import annotations
 
-import json
-import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from analysis import thresholds
+from analysis.degraded.events import table
+from analysis.degraded.holidays import CALENDARS
+from analysis.degraded.run import Watcher
 from archive.store import Archive
 from collector import tables
 from collector.sink import register
 from simulation.city import City
 from simulation.degradation import LOCAL, Degradation
 from simulation.output import CollectorClient
-from stack.run import Stack, own
+from stack.run import Stack
 
 AREA, OPERATOR, LEFT = "316", "Viettel", 0.6
 COMMUNES = ("11755", "11761", "11824", "11836")
@@ -88,19 +91,13 @@ class Drill:
             client.send(frame)
         return frame.height
 
-    def look(self, stack: Stack, hour: float) -> list[dict[str, Any]]:
-        """Let the analysis look as of an hour after the fault began; return what it calls degraded."""
-        now = (self.begin + timedelta(hours=hour)).isoformat()
-        command: list[str | Path] = [
-            own("haidang-analysis"),
-            "degraded",
-            "--archive",
-            stack.archive,
-            "--now",
-            now,
-            "--holidays",
-            "none",
-            "--json",
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+    @contextmanager
+    def watching(self, stack: Stack) -> Iterator[Callable[[float], list[dict[str, Any]]]]:
+        """Yield one look of `haidang-analysis degraded --watch` as of an hour after the fault began."""
+        with Archive(stack.archive) as archive:
+            watcher = Watcher(archive, thresholds.load(), calendar=CALENDARS["none"])
+
+            def look(hour: float) -> list[dict[str, Any]]:
+                return table(watcher.look(self.begin + timedelta(hours=hour)).events).to_dicts()
+
+            yield look

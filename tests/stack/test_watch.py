@@ -115,6 +115,15 @@ def carried_out(stack: Stack, probe: str) -> dict[str, Any]:
         agent.communicate(timeout=30)
 
 
+Look = Callable[[float], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def look(stack: Stack, drill: Drill) -> Iterator[Look]:
+    with drill.watching(stack) as looking:
+        yield looking
+
+
 FAULT = {("AreaDegradedMajor", AREA, OPERATOR)}
 PROMISE_MIN = 15
 """Simulated minutes from the fault's beginning to the web hook, at some 60 tests an hour of the district's operator."""
@@ -133,8 +142,10 @@ def windows_min() -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(stack: Stack, drill: Drill) -> None:
-    drill.look(stack, 0)
+def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(
+    stack: Stack, drill: Drill, look: Look
+) -> None:
+    look(0)
     wait_for("the heartbeat", lambda: pages(stack, "firing", "heartbeat"))
     assert firing(stack) == set(), "nothing fires before the fault"
 
@@ -142,7 +153,7 @@ def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(sta
     for minute in range(4, PROMISE_MIN, 4):
         drill.send(stack, sent, minute / 60)
         sent = minute / 60
-        if any(row["severity"] == 2 and row["area"] == AREA for row in drill.look(stack, sent)):
+        if any(row["severity"] == 2 and row["area"] == AREA for row in look(sent)):
             break
     began = time.monotonic()
     waits = windows_min()
@@ -178,7 +189,7 @@ def test_a_fault_of_one_district_is_told_once_in_both_languages_and_resolves(sta
     for hour in (1, 1.5, 2, 3, 4, 5, 6):
         drill.send(stack, sent, hour)
         sent = hour
-        rows = drill.look(stack, hour)
+        rows = look(hour)
         if over is None and all(row["severity"] == 0 for row in rows if row["area"] == AREA):
             over = hour
         if all(row["severity"] == 0 for row in rows):
