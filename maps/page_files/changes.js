@@ -16,8 +16,8 @@
     const kpi = haidang.kpiOf(row.kpi);
     const isBetter = row.verdict === "better";
     return el("span", { class: "measure" },
-      el("span", { class: `now ${isBetter ? "better" : "worse"}` }, isBetter ? "▲ " : "▼ ", amount(kpi, row, row.change), unit(kpi, row)),
-      el("span", { class: "interval" }, `${amount(kpi, row, row.low)} … ${amount(kpi, row, row.high)}${unit(kpi, row)}`));
+      el("span", { class: `now ${isBetter ? "better" : "worse"}` }, amount(kpi, row, row.change), unit(kpi, row)),
+      el("span", { class: "interval" }, `${t(`change.${isBetter ? "better" : "worse"}`)} · ${amount(kpi, row, row.low)} … ${amount(kpi, row, row.high)}${unit(kpi, row)}`));
   }
 
   /* `view`: {state, kpi, areas, changes, go}. The score has no difference of its own: every measure behind it is told. */

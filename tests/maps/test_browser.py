@@ -123,9 +123,8 @@ def test_what_changed_is_told_with_its_interval(site: Path) -> None:
         ready(tab, f"{site.as_uri()}/index.html#kpi=downlink&lang=en")
         told = tab.locator("#panel-body details").first.inner_text()
         assert "What changed: October 2026 against September 2026" in told
-        assert "▼ −30%" in told
-        assert "−40 … −20%" in told
-        assert "▲ +20%" in told
+        assert "−30%\nworse · −40 … −20%" in told
+        assert "+20%\nbetter · +10 … +30%" in told
         count = len(gazetteer()[2].areas) - 2
         assert f"{count} other comparisons show no clear change" in told
         # Another month than the one compared says nothing of it.
