@@ -33,6 +33,8 @@ POINT_S = 0.005
 SLICE_S = {Direction.DOWNLINK: 0.05, Direction.UPLINK: 0.25}
 """Uplink slices are as fine as the server's messages."""
 UNSENT_BYTES = 512 * 1024
+HEADERS, HEAD_BYTES = 1.1, 65_536
+"""Of frames and TLS for each byte sent, and of the handshake: a server's kernel counts these too."""
 NAP_S, NAP_BYTES = 0.001, 256 * 1024
 """When little came, wait a moment for more: one wake-up for many packets."""
 _PATHS = {Direction.DOWNLINK: spec.DOWNLOAD_PATH, Direction.UPLINK: spec.UPLOAD_PATH}
@@ -231,9 +233,15 @@ class _Transfer:
             return
         # As M-Lab's own clients: the kernel's count is exact even where the server's program is behind with reading.
         if told.TCPInfo is not None and told.TCPInfo.BytesReceived and told.TCPInfo.ElapsedTime:
-            self.series.add(told.TCPInfo.ElapsedTime / 1e6, told.TCPInfo.BytesReceived)
+            self.count(told.TCPInfo.ElapsedTime / 1e6, told.TCPInfo.BytesReceived)
         elif told.AppInfo is not None and told.AppInfo.num_bytes:
-            self.series.add(told.AppInfo.elapsed_time / 1e6, told.AppInfo.num_bytes)
+            self.count(told.AppInfo.elapsed_time / 1e6, told.AppInfo.num_bytes)
+
+    def count(self, seconds: float, received: int) -> None:
+        """Believe a server that has counted for no longer than we know it, and no more than was sent with headers."""
+        known_s = time.monotonic() - self.started + self.plan.timeout_s
+        if 0 <= seconds <= known_s and 0 <= received <= HEADERS * self.sent_bytes + HEAD_BYTES:
+            self.series.add(seconds, received)
 
     def has_pending(self) -> bool:
         return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0

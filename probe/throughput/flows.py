@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
+import time
 
 from measurement.vocabulary import Failure, Operation
 from probe.failures import NetworkFailure
@@ -15,6 +16,8 @@ PIECE_BYTES = 1024 * 1024
 UNSENT_BYTES, UNSENT_S = 64 * 1024, 0.02
 """Unsent bytes the kernel may hold for a stream, at least, and in time: more would only wait, and starve none."""
 LONGEST_LINE = 64
+LEAD_S = 0.5
+"""What a peer's clock may run ahead of ours in a test; one that jumps would count hours that were seconds."""
 TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -79,13 +82,15 @@ class Inflow:
 
 
 class Outflow:
-    """An upload. What counts is what the peer says has arrived, on the peer's clock."""
+    """An upload, asked for at `asked_s` (monotonic). What counts is what the peer says has arrived, on its clock."""
 
     wants_write = True
 
-    def __init__(self, sock: socket.socket, length: int, portable: bool = False) -> None:
+    def __init__(self, sock: socket.socket, length: int, portable: bool = False, *, asked_s: float) -> None:
         sock.setblocking(False)
         self.socket = sock
+        self._asked_s = asked_s
+        self._first_ns: int | None = None
         self._unsent = 0
         suit_to_distance(sock)
         self.expect(0.0)
@@ -156,6 +161,9 @@ class Outflow:
         now_ns, arrived, held = (int(part) for part in parts)
         if arrived > self.moved:
             raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.TRANSFER, "The peer counts more than was sent.")
+        self._first_ns = now_ns if self._first_ns is None else self._first_ns
+        if (now_ns - self._first_ns) / 1e9 > time.monotonic() - self._asked_s + LEAD_S:
+            raise NetworkFailure(Failure.PROTOCOL_ERROR, Operation.TRANSFER, "The peer's clock runs ahead of ours.")
         self.series.add(now_ns / 1e9, min(arrived + held, self.moved))
 
     def note(self, now: float) -> None:

@@ -176,7 +176,7 @@ class _Phase:
         recent = rate_bps(series, end - max(2 * TICK_S, rtt_s), end) or 0.0
         for flow in self.flows:
             flow.expect(recent)
-        wanted = self.plan.stream_count or pretest.stream_count(recent)
+        wanted = self.plan.stream_count or pretest.stream_count(recent, rtt_s)
         if wanted > max(len(self.flows), self.wanted) and elapsed < self.plan.pretest_s:
             self.opening.add(wanted - len(self.flows))
             self.wanted = wanted

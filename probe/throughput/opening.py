@@ -24,7 +24,7 @@ class Opening:
 
     def __init__(self, direction: Direction, target: Target, plan: Plan) -> None:
         self._direction, self._target, self._plan = direction, target, plan
-        self._executor = ThreadPoolExecutor(max_workers=8, thread_name_prefix="stream")
+        self._executor = ThreadPoolExecutor(max_workers=16, thread_name_prefix="stream")
         self._pending: list[Future[Flow]] = []
         self._control: Opened | None = None
         self._test_id = ""
@@ -99,7 +99,8 @@ class Opening:
 
     def _request(self, opened: Opened) -> Flow:
         length = min(STREAM_BYTES, self._plan.byte_budget or STREAM_BYTES)
-        deadline = time.monotonic() + self._plan.timeout_s
+        asked_s = time.monotonic()
+        deadline = asked_s + self._plan.timeout_s
         is_down = self._direction is Direction.DOWNLINK
         if is_down:
             send_head(opened.socket, self._target, "GET", f"/v1/download?bytes={length}&test={self._test_id}")
@@ -108,7 +109,7 @@ class Opening:
         head = read_head(opened.socket, deadline)
         check_status(head)
         if not is_down:
-            flow = Outflow(opened.socket, length, self._plan.portable)
+            flow = Outflow(opened.socket, length, self._plan.portable, asked_s=asked_s)
             flow.take_ahead(head.ahead)
             return flow
         if head.headers.get("content-length") != str(length):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -154,3 +155,24 @@ def upload_counts(tell: Callable[[int], bytes]) -> Behaviour:
             sock.sendall(tell(received))
 
     return peer_then(behave)
+
+
+def upload_then(end: Callable[[socket.socket], None], seconds: float = 0.6) -> Behaviour:
+    """Swallow an upload at about 80 Mbit/s and count it truly for a while, then do something else."""
+
+    def behave(sock: socket.socket, line: str) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        received, until = 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            received += len(sock.recv(100_000))
+            sock.sendall(b"%d %d 0\n" % (time.monotonic_ns(), received))
+            time.sleep(0.01)
+        end(sock)
+
+    return peer_then(behave)
+
+
+def clock(told_ns: Callable[[int, int], int]) -> Callable[[int], bytes]:
+    """Count truly, on a clock that says `told_ns(nanoseconds, lines so far)`."""
+    lines = itertools.count()
+    return lambda count: b"%d %d 0\n" % (told_ns(time.monotonic_ns(), next(lines)), count)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -84,6 +86,28 @@ def test_download_that_breaks_leaves_what_was_measured(behaviour: hostile.Behavi
     assert (downlink.bytes_count or 0) > 100_000
 
 
+UPLOADS = [
+    (hostile.upload_then(lambda sock: sock.close()), (Failure.EOF_ERROR, Failure.CONNECTION_RESET)),
+    (hostile.upload_then(hostile.reset), (Failure.CONNECTION_RESET,)),
+    (hostile.upload_then(lambda sock: time.sleep(3)), (Failure.TRANSFER_STALLED,)),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "failures"), UPLOADS)
+def test_upload_that_breaks_leaves_what_was_measured(
+    behaviour: hostile.Behaviour, failures: tuple[Failure, ...]
+) -> None:
+    with hostile.hostile(behaviour) as port:
+        record = run(f"http://127.0.0.1:{port}", UP)
+    assert record.outcome.status is Status.PARTIAL
+    assert record.outcome.failure in failures
+    assert record.outcome.operation is Operation.TRANSFER
+    assert record.throughput is not None
+    assert record.throughput.uplink is not None
+    assert record.throughput.uplink.stop_reason == "error"
+    assert (record.throughput.uplink.bytes_count or 0) > 100_000
+
+
 LIES = [
     (hostile.peer_then(hostile.says("429 Too Many Requests")), DOWN, Failure.SERVER_BUSY),
     (hostile.peer_then(hostile.says("200 OK", b"short")), DOWN, Failure.PROTOCOL_ERROR),
@@ -94,6 +118,12 @@ LIES = [
         hostile.upload_counts(lambda count: b"%d %d 0\n" % (time.monotonic_ns(), count + 2**40)),
         UP,
         Failure.PROTOCOL_ERROR,
+    ),
+    (hostile.upload_counts(hostile.clock(lambda ns, lines: ns + lines * 10**15)), UP, Failure.PROTOCOL_ERROR),
+    (
+        hostile.upload_counts(hostile.clock(lambda ns, lines: ns if lines < 20 else 7)),
+        UP,
+        Failure.TRANSFER_STALLED,
     ),
     (hostile.upload_counts(lambda count: b"%d 0 0\n" % time.monotonic_ns()), UP, Failure.TRANSFER_STALLED),
     (hostile.upload_counts(lambda count: b""), UP, Failure.TRANSFER_STALLED),
@@ -168,8 +198,37 @@ def test_no_route() -> None:
         "print(encode(run_cycle(parse('http://203.0.113.9:80'), Cycle(probe_id='p', idle_s=0.1))).decode())"
     )
     with line() as lab:
-        import sys
-
         record = decode(lab.run("probe", [sys.executable, "-c", code]))
     assert record.outcome.failure is Failure.NETWORK_UNREACHABLE
     assert record.outcome.operation is Operation.CONNECT
+
+
+@pytest.mark.root
+def test_a_resolver_that_never_answers() -> None:
+    require()
+    cycle = (
+        "from probe.cycle import *; from probe.target import parse; from measurement.codec import encode;"
+        "print(encode(run_cycle(parse('http://peer.example:80'), Cycle(probe_id='p', idle_s=0.1))).decode())"
+    )
+    bounded = (
+        "import time; from probe.failures import NetworkFailure; from probe.target import addresses, parse\n"
+        "began = time.monotonic()\n"
+        "try: addresses(parse('http://peer.example:80'), 0.3)\n"
+        "except NetworkFailure as failure: print(failure.operation, time.monotonic() - began < 1)"
+    )
+    with line() as lab:
+        folder = Path("/etc/netns", lab.namespace("probe"))  # `ip netns exec` lays it over /etc
+        folder.mkdir(parents=True)
+        resolver = folder / "resolv.conf"
+        try:
+            silent = "add table inet t; add chain inet t in { type filter hook input priority 0; policy drop; }"
+            lab.run("peer", ["nft", silent])
+            resolver.write_text(f"nameserver {lab.peer_address}\noptions timeout:1 attempts:1\n")
+            record = decode(lab.run("probe", [sys.executable, "-c", cycle]))
+            resolver.write_text(f"nameserver {lab.peer_address}\noptions timeout:30\n")
+            said = lab.run("probe", [sys.executable, "-c", bounded])
+        finally:
+            shutil.rmtree(folder)
+    assert record.outcome.operation is Operation.RESOLVE
+    assert record.outcome.failure in (Failure.DNS_SERVER_FAILURE, Failure.GENERIC_TIMEOUT_ERROR)
+    assert said.split() == ["resolve", "True"]

@@ -257,6 +257,24 @@ def test_an_upload_to_a_server_that_counts_nothing_has_no_figure() -> None:
     assert done.result is None
 
 
+IMPOSSIBLE = [(10**18, 1000), (300_000, 10**15), (-5, 1000)]
+
+
+@pytest.mark.parametrize(("elapsed_us", "received"), IMPOSSIBLE)
+def test_a_server_that_counts_what_cannot_be_is_not_believed(elapsed_us: int, received: int) -> None:
+    told = {"TCPInfo": {"ElapsedTime": elapsed_us, "BytesReceived": received}}
+
+    def act(sock: socket.socket) -> None:
+        sock.settimeout(5)
+        with contextlib.suppress(OSError):
+            while sock.recv(65536):
+                sock.sendall(frame(Opcode.TEXT, json.dumps(told).encode(), is_client=False))
+
+    with scripted(act) as port:
+        done = measured(f"http://127.0.0.1:{port}", Direction.UPLINK, duration_s=0.5)
+    assert done.result is None
+
+
 @pytest.mark.parametrize(
     ("status", "failure"),
     [
