@@ -7,7 +7,6 @@ goes on where a benchmark was stopped: lines that are in the file are not run ag
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import Row
-from tests.lab.line import Lab, line, missing
+from tests.lab.line import Lab, ahead, line, missing
 from tests.lab.run_peer import MAIN, start_peer
 
 TOPIC = "throughput"
@@ -33,15 +32,6 @@ REPEATS = int(os.environ.get("HAIDANG_BENCH_REPEATS", "2"))
 KEPT = os.environ.get("HAIDANG_BENCH_KEPT")
 CEILING_ROUNDS = 5
 Run = dict[str, Any]
-
-
-def prioritise() -> bool:
-    """Put this process and its children before the machine's other work, where we may; say whether we could."""
-    with contextlib.suppress(OSError):
-        os.nice(-15)
-        Path("/proc/self/autogroup").write_text("-20")
-        return True
-    return False
 
 
 class Shaped(NamedTuple):
@@ -220,9 +210,9 @@ def run() -> list[Row]:
     why = missing() or next((f"{p} is not installed" for p in ("iperf3", "taskset") if shutil.which(p) is None), None)
     if why is not None:
         raise RuntimeError(why)
-    is_first = prioritise()
-    seen = _on_lines(LINES)
-    rows = [*_accuracy(seen, _on_lines(HTB)), _data(seen), *_ceiling()]
+    with ahead() as is_first:
+        seen = _on_lines(LINES)
+        rows = [*_accuracy(seen, _on_lines(HTB)), _data(seen), *_ceiling()]
     peak = max(one.run["peak_kb"] for one in seen if one.line.rate_bps >= 1000e6) / 1000
     rows.append(Row(TOPIC, "probe process during a 1 Gbit/s test", "≤ 60 MB resident", f"{peak:.0f} MB", "peak"))
     if is_first:

@@ -42,7 +42,7 @@ def once(url: str, direction: str, plan: Plan, tries_at_most: int) -> dict[str, 
         result = measured.result
         if measured.failure is not None or result is None:
             raise SystemExit(f"{direction}: {measured.failure}")
-        # That others fill the machine is no matter where the lab goes before them (`prioritise`).
+        # That others fill the machine is no matter where the lab goes before them (`ahead`).
         use = meter.lap()._replace(machine=None)
         seen = Evidence(goodput_bps=result.goodput_bps, starved_ratio=measured.starved_ratio, cpu=use)
         is_held = judge(seen) is LimitedBy.PROBE_CPU

@@ -10,13 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from measurement.codec import decode
 from measurement.record import Record
 from measurement.vocabulary import LimitedBy, Status
-from tests.lab.line import Lab, line, require
+from tests.lab.line import Lab, ahead, line, require
 from tests.lab.run_peer import MAIN, start_peer, wait_for
 
 pytestmark = pytest.mark.root
@@ -25,8 +26,10 @@ REQUIRED = "HAIDANG_REQUIRE_SERVERS" in os.environ
 
 
 @pytest.fixture(autouse=True)
-def _needs_the_lab() -> None:
+def _needs_the_lab() -> Iterator[None]:
     require()
+    with ahead():
+        yield
 
 
 def measure(lab: Lab, url: str, *options: str) -> Record:
@@ -36,28 +39,30 @@ def measure(lab: Lab, url: str, *options: str) -> Record:
 
 
 LINES = [(10e6, 0.0, 0.0), (50e6, 40.0, 0.0), (100e6, 20.0, 0.001), (400e6, 0.0, 0.0)]
+FULL_TEST_S = 20.0
+"""What a test of fixed length would take of the line, both ways."""
 
 
 @pytest.mark.parametrize(("rate_bps", "rtt_ms", "loss"), LINES)
-def test_rate_and_round_trip(rate_bps: float, rtt_ms: float, loss: float) -> None:
+def test_rate_and_round_trip_for_a_small_part_of_a_full_test(rate_bps: float, rtt_ms: float, loss: float) -> None:
     with line(rate_bps, rtt_ms, loss) as lab:
         url = start_peer(lab)
-        tries: list[tuple[float, object]] = []
+        tries: list[object] = []
         for _ in range(3):
             record = measure(lab, url)
             assert record.outcome.status is Status.COMPLETE
             assert record.throughput is not None
             assert record.latency is not None
             assert record.latency.idle is not None
-            assert rtt_ms <= (record.latency.idle.rtt_median_ms or 0) <= rtt_ms + 5
-            error = max(
-                abs((getattr(record.throughput, way).goodput_bps or 0) / lab.goodput_bps(way) - 1)
-                for way in ("downlink", "uplink")
-            )
-            tries.append((error, record.device))
-            if error <= 0.05:
-                break
-        assert tries[-1][0] <= 0.05, tries
+            ways = [getattr(record.throughput, way) for way in ("downlink", "uplink")]
+            error = max(abs((way.goodput_bps or 0) / lab.goodput_bps() - 1) for way in ways)
+            late_ms = (record.latency.idle.rtt_median_ms or 0) - rtt_ms
+            part = sum(way.bytes_count or 0 for way in ways) / (lab.goodput_bps() / 8 * FULL_TEST_S)
+            assert late_ms >= 0
+            tries.append((error, late_ms, part, record.device))
+            if error <= 0.05 and late_ms <= 5 and (loss > 0 or part <= 0.3):
+                return
+        pytest.fail(f"error, milliseconds late, part of a full test, device: {tries}")
 
 
 def test_a_shaper_with_a_deep_bucket_is_not_believed() -> None:
@@ -89,20 +94,6 @@ def test_other_traffic_is_seen() -> None:
     assert record.throughput.downlink is not None
     assert (record.device.cross_traffic_bytes or 0) > 0.1 * (record.throughput.downlink.bytes_count or 0)
     assert record.device.limited_by in (LimitedBy.CROSS_TRAFFIC, LimitedBy.PROBE_CPU)  # a busy machine says the latter
-
-
-def test_data_used_is_a_small_part_of_a_full_test() -> None:
-    with line(50e6, 20) as lab:
-        url = start_peer(lab)
-        used = []
-        for _ in range(3):
-            record = measure(lab, url)
-            both = record.throughput
-            assert both is not None
-            used.append(sum((way.bytes_count or 0) for way in (both.downlink, both.uplink) if way is not None))
-            if used[-1] < lab.goodput_bps() / 8 * 20 / 4:
-                break
-        assert min(used) < lab.goodput_bps() / 8 * 20 / 4
 
 
 def test_memory_stays_small() -> None:
