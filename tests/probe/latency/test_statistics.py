@@ -1,4 +1,3 @@
-import doctest
 import math
 import random
 
@@ -8,7 +7,6 @@ from hypothesis import strategies as st
 
 from measurement.vocabulary import LatencyMethod
 from probe import responsiveness
-from probe.latency import statistics
 from probe.latency.statistics import Echoes, loss_by_direction, summarise, wilson_interval
 
 NAN = math.nan
@@ -19,11 +17,6 @@ def echoes(rtt: list[float], reflected: list[int] | None = None, **more: object)
         LatencyMethod.STAMP, rtt, [0.05 * i for i in range(len(rtt))], reflected or [-1] * len(rtt),
         is_stateful=reflected is not None, **more,
     )  # fmt: skip
-
-
-def test_doctests() -> None:
-    for module in (statistics, responsiveness):
-        assert doctest.testmod(module).failed == 0
 
 
 def test_figures_of_a_known_series() -> None:

@@ -1,7 +1,6 @@
 """Our frames against RFC 6455's examples and against the library `websockets`, which is the oracle."""
 
 import contextlib
-import doctest
 import socket
 import threading
 
@@ -44,11 +43,6 @@ def fed(
             ended: object = error
     thread.join()
     return messages, reader, ended
-
-
-def test_doctests() -> None:
-    for module in (frames, spec):
-        assert doctest.testmod(module).failed == 0
 
 
 def test_examples_of_rfc_6455() -> None:

@@ -1,6 +1,5 @@
 """The method `ookla`: the real speedtest-cli against a Mini server, with no Internet."""
 
-import doctest
 import time
 
 import pytest
@@ -21,10 +20,6 @@ def forgotten() -> None:
 def measured(url: str, direction: Direction, **plan: object) -> Measured:
     limits = {"duration_s": 1.0, "timeout_s": 2.0, **plan}
     return ookla.measure(direction, parse(url), Plan(**limits), lambda _: None)
-
-
-def test_doctests() -> None:
-    assert doctest.testmod(ookla).failed == 0
 
 
 @pytest.mark.parametrize("direction", list(Direction))

@@ -1,7 +1,6 @@
 """Which peer is chosen, how it is said, and what happens when it fails."""
 
 import contextlib
-import doctest
 import json
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from measurement.codec import decode
 from measurement.errors import ConfigError
 from measurement.vocabulary import Failure, LatencyMethod, Operation, Status
-from probe import nearest, servers
+from probe import nearest
 from probe.cycle import Cycle, run_cycle
 from probe.nearest import Standing, nearest_of_each, ranked, stand
 from probe.peer.server import Peer
@@ -44,11 +43,6 @@ def at(rtt_ms: float | None, name: str, role: Role | None = None) -> Standing:
 
 def names(standings: list[Standing]) -> list[str]:
     return [standing.candidate.url.removeprefix("http://") for standing in standings]
-
-
-def test_doctests() -> None:
-    for module in (servers, nearest):
-        assert doctest.testmod(module).failed == 0
 
 
 def test_the_nearest_is_first_and_the_silent_are_last() -> None:
