@@ -105,7 +105,7 @@ def test_an_archive_of_the_version_before_is_served_and_nothing_is_taken_twice(t
         assert before.post(found, token).status == 202
     with Archive(tmp_path / "a") as archive, archive.transaction() as connection:  # as it was: no table, plain blocks
         connection.executemany(
-            "INSERT INTO ids VALUES (?, 40)", [(bytes.fromhex(r.record_id.replace("-", "")),) for r in found]
+            "INSERT OR IGNORE INTO ids VALUES (?, 40)", [(bytes.fromhex(r.record_id.replace("-", "")),) for r in found]
         )
         connection.execute("DROP TABLE fresh_ids")
         connection.execute("UPDATE hot SET body = ?", (msgspec.msgpack.encode(gather(found).block),))
