@@ -101,14 +101,23 @@ def ping(lab: Lab) -> float:
 
 
 def watch() -> None:
-    """Print the time between each UDP packet to irtt's port and the next from it, in ns, until killed."""
+    """Print the time between each UDP packet to irtt's port and the next from it, in ns.
+
+    Packets wait in the kernel, with its time, until a line comes on standard input: reading would cost irtt time.
+    """
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003)) as sock:
         sock.bind(("line0", 0x0003))
         kernel_time.enable(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         print("ready", flush=True)
+        sys.stdin.readline()
+        sock.setblocking(False)
         left: int | None = None
         while True:
-            packet = kernel_time.receive(sock, 64)
+            try:
+                packet = kernel_time.receive(sock, 64)
+            except BlockingIOError:
+                return
             ports = struct.unpack_from(">HH", packet.data, 20) if packet.data[9:10] == b"\x11" else (0, 0)
             if ports[1] == IRTT_PORT:
                 left = packet.arrived_ns
@@ -119,14 +128,14 @@ def watch() -> None:
 
 def irtt(lab: Lab) -> dict[str, float]:
     """Return the median of irtt's round trips as it tells them and as the kernel saw them pass, in ms."""
-    watcher = lab.start("probe", [sys.executable, "-m", "benchmarks.latency", "watch"], stdout=subprocess.PIPE)
+    words = [sys.executable, "-m", "benchmarks.latency", "watch"]
+    watcher = lab.start("probe", words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert watcher.stdout is not None
     watcher.stdout.readline()
     duration = f"{int(COUNT * INTERVAL_S * 1000)}ms"
     printed = lab.run("probe", ["irtt", "client", "-i", "10ms", "-d", duration, "-Q", "-o", "-", lab.peer_address])
     report = json.loads(printed)
-    watcher.terminate()
-    passed = [int(text) for text in watcher.stdout.read().split()]
+    passed = [int(text) for text in watcher.communicate(b"\n")[0].split()]
     trips = [trip for trip in report["round_trips"] if trip["lost"] == "false"]
     inside = statistics.median(
         trip["timestamps"]["server"]["send"]["monotonic"] - trip["timestamps"]["server"]["receive"]["monotonic"]
