@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 import polars as pl
 
-from analysis import changes, thresholds
+from analysis import changes
 from analysis.compare import BETTER, WORSE
-from analysis.executors import executor
-from analysis.output import archive_option, emit, json_option, out_option, progress
+from analysis.output import archive_option, emit, json_option, out_option
 from analysis.results import ALL
 from analysis.tables import figure, grid
 from archive.store import Archive
@@ -27,14 +26,18 @@ def _change(row: dict[str, object]) -> str:
     return f"{change:+.3g} [{low:+.3g}, {high:+.3g}]"
 
 
+def _end(kpi: str, value: float) -> str:
+    return f"{value:.1f}" if kpi == changes.SCORE else figure(kpi, value, None, None)
+
+
 def _text(frame: pl.DataFrame, names: dict[str, str]) -> str:
     if frame.is_empty():
-        return "Nothing to compare: the archive has no two months with enough tests."
+        return "Nothing to compare: no two months are rated with enough tests."
     clear = frame.filter(pl.col("verdict").is_in([BETTER, WORSE])).sort("q_value", "layer", "area")
     rows = [
         [
             row["layer"], names.get(row["area"], row["area"]), row["operator"], row["technology"], row["kpi"],
-            *(figure(row["kpi"], row[side], None, None) for side in ("first", "second")), _change(row), row["verdict"],
+            *(_end(row["kpi"], row[side]) for side in ("first", "second")), _change(row), row["verdict"],
         ]
         for row in clear.head(_SHOWN).iter_rows(named=True)
     ]  # fmt: skip
@@ -55,22 +58,22 @@ Examples:
 @archive_option
 @click.option("--month", help="The later month, YYYY-MM. [default: the newest]")
 @click.option("--operator", help=f"Show this operator; {ALL} for all together. Every one is written.")
-@click.option("--country", default=thresholds.DEFAULT_COUNTRY, show_default=True, help="Thresholds: country or file.")
-@click.option("--jobs", type=click.IntRange(1, 512), default=1, show_default=True, help="Processes on this machine.")
 @out_option
 @json_option
-def command(
-    path: Path, month: str | None, operator: str | None, country: str, jobs: int, out: Path | None, as_json: bool
-) -> None:
-    """Compare each area with itself a month before: difference, 95 % interval, verdict; write the table."""
+def command(path: Path, month: str | None, operator: str | None, out: Path | None, as_json: bool) -> None:
+    """Compare each area with itself a month before: difference, 95 % interval, verdict.
+
+    From the ratings written last; `rate` writes the newest month's by itself.
+    """
     if month is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
         raise ConfigError(f"--month: Invalid month {month!r}. YYYY-MM.")
-    with Archive(path) as archive, executor(jobs) as pool:
-        if month is not None:
-            with archive.snapshot() as snapshot:
-                if changes.two_months(snapshot.days, month) is None:
-                    raise ConfigError(f"--month: Invalid month {month!r}. It and one before it must hold records.")
-        frame = changes.changes(archive, thresholds.load(country), pool, month, progress)
+    with Archive(path) as archive:
+        ratings = archive.read_result("area_ratings")
+        if ratings is None:
+            raise ConfigError(f"Invalid archive {str(path)!r}. No ratings; run haidang-analysis rate first.")
+        if month is not None and changes.two_months(ratings["period"].unique(), month) is None:
+            raise ConfigError(f"--month: Invalid month {month!r}. It and one before it must be rated.")
+        frame = changes.changes(ratings, month)
         archive.write_result("changes", frame)
         layers = archive.layers()
     names = {area.key: area.name for each in layers for area in each.areas}

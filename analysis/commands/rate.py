@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from analysis import grid, series, station_series, stations, tables, thresholds
+from analysis import changes, grid, series, station_series, stations, tables, thresholds
 from analysis import rate as rating
 from analysis.executors import executor, sensible_jobs
 from analysis.explain import explain
@@ -101,6 +101,8 @@ def command(
         owners = {station.id: station.operator for station in archive.base_stations()}
         written = rating.rate(ready, limits, owners, pool, months, by == "hour", progress)
         written["exclusions"] = rating.exclusions(ready)
+        if months:
+            written["changes"] = changes.changes(written["area_ratings"])
         if facts:
             written["bts_facts"] = stations.read_facts(records, progress)
         if maps:

@@ -1,4 +1,4 @@
-/* What changed since the month before, as `haidang-analysis changes` compared it: difference, interval, verdict. */
+/* What changed since the month before, as the table `changes` has it: difference, interval, verdict. */
 "use strict";
 (() => {
   const { el, t } = haidang;
@@ -20,12 +20,12 @@
       el("span", { class: "interval" }, `${t(`change.${isBetter ? "better" : "worse"}`)} · ${amount(kpi, row, row.low)} … ${amount(kpi, row, row.high)}${unit(kpi, row)}`));
   }
 
-  /* `view`: {state, kpi, areas, changes, go}. The score has no difference of its own: every measure behind it is told. */
+  /* `view`: {state, kpi, areas, changes, go}. Beside the score's own change those of the measures are told. */
   function changes(view) {
     const { state, kpi, areas, go } = view;
     const found = view.changes;
     const site = haidang.site();
-    if (!found) return site.words.period.length > 2 && !site.computed.includes("changes") ? haidang.notComputed("haidang-analysis changes") : null;
+    if (!found) return site.words.period.length > 2 && !site.computed.includes("changes") ? haidang.notComputed("haidang-analysis rate") : null;
     if (![site.whole, found.period].includes(state.period)) return null;
     const of = (row) => row.operator === state.operator && row.technology === state.technology && (kpi.id === "score" || row.kpi === kpi.id);
     const rows = haidang.table(found.told).rows(of);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from analysis import compare, thresholds
+from analysis import compare
 from analysis.changes import changes
 from analysis.commands.changes import command
-from analysis.executors import Inline
+from analysis.commands.compare import command as compare_command
+from analysis.commands.rate import command as rate_command
 from analysis.results import schema
 from archive.store import Archive
 from measurement.errors import ConfigError
@@ -36,13 +38,19 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def found(path: Path, month: str | None = None) -> pl.DataFrame:
-    with Archive(path) as opened:
-        return changes(opened, thresholds.load("vn"), Inline(), month)
+@pytest.fixture(scope="module")
+def rated(archive: Path) -> pl.DataFrame:
+    """Rate both months as a user would; `rate` writes the changes too."""
+    arguments = ["--archive", str(archive), "--no-maps", "--no-facts", "--jobs", "1"]
+    assert CliRunner().invoke(rate_command, arguments, catch_exceptions=False).exit_code == 0
+    with Archive(archive) as opened:
+        ratings = opened.read_result("area_ratings")
+    assert ratings is not None
+    return ratings
 
 
-def test_the_change_that_was_made_is_told_and_little_else(archive: Path) -> None:
-    table = found(archive)
+def test_the_change_that_was_made_is_told_and_little_else(rated: pl.DataFrame) -> None:
+    table = changes(rated)
     assert dict(table.schema) == schema("changes")
     assert table.select("before", "period").unique().row(0) == ("2026-05", "2026-06")
     whole = table.filter((pl.col("operator") == "*") & (pl.col("technology") == "*"))
@@ -55,35 +63,28 @@ def test_the_change_that_was_made_is_told_and_little_else(archive: Path) -> None
     assert told.height <= 0.02 * others.height, told
 
 
-def test_a_difference_is_that_of_compare(archive: Path) -> None:
-    """The same tests, compared by the other command's own sides, give the same medians."""
-    from analysis import rules
-    from analysis.observations import day_records, read_day
-
-    row = found(archive).filter(
-        (pl.col("area") == "d1") & (pl.col("kpi") == "downlink") & (pl.col("operator") == "*"),
-        pl.col("technology") == "*",
+def test_the_interval_is_near_that_of_devices_drawn_again(archive: Path, rated: pl.DataFrame) -> None:
+    """`compare` draws devices again, those of both months together; ours takes the months as independent."""
+    of = "area=d1,operator=Viettel,technology=4g"
+    arguments = [f"until=2026-05-31,{of}", f"from=2026-06-01,{of}", "--archive", str(archive), "--kpi", "downlink"]
+    arguments += ["--layer", "districts-2024"]
+    done = CliRunner().invoke(compare_command, [*arguments, "--json"], catch_exceptions=False)
+    drawn = json.loads(done.stdout)
+    row = changes(rated).filter(
+        (pl.col("area") == "d1") & (pl.col("kpi") == "downlink") & (pl.col("operator") == "Viettel"),
+        pl.col("technology") == "4g",
     )
-    with Archive(archive) as opened, opened.snapshot() as snapshot:
-        seen = pl.concat(
-            read_day(day_records(snapshot, day), "Asia/Ho_Chi_Minh", thresholds.load("vn")).with_columns(
-                day=pl.lit(day)
-            )
-            for day in snapshot.days
-        )
-    kept = seen.filter(rules.reason(rules.AREA).is_null() & (pl.col("areas_districts_2024") == "d1"))
-    devices = sorted(kept["probe_id"].unique())
-    halves = [kept.filter(pl.col("day").str.starts_with(month)) for month in ("2026-05", "2026-06")]
-    sides = [compare.side(half, "downlink", devices) for half in halves]
-    expected = compare.difference(sides[0], sides[1], "downlink", np.random.default_rng(1), 200)
-    assert row["first"][0] == pytest.approx(expected.first)
-    assert row["second"][0] == pytest.approx(expected.second)
-    assert row["low"][0] == pytest.approx(expected.low, rel=0.05)
-    assert row["high"][0] == pytest.approx(expected.high, rel=0.05)
-    assert (row["first_tests"][0], row["second_tests"][0]) == tuple(len(side.value) for side in sides)
+    # The two weigh a device's tests differently, so that their figures differ by less than chance does.
+    assert drawn["low"] < row["change"][0] < drawn["high"]
+    ours, theirs = (
+        np.log(high / low) for low, high in ((row["low"][0], row["high"][0]), (drawn["low"], drawn["high"]))
+    )
+    assert 0.8 < ours / theirs < 2
 
 
-def test_the_command_writes_the_table_and_names_what_is_wrong(archive: Path, tmp_path: Path) -> None:
+def test_the_command_writes_the_table_and_names_what_is_wrong(
+    archive: Path, rated: pl.DataFrame, tmp_path: Path
+) -> None:
     result = CliRunner().invoke(command, ["--archive", str(archive)], catch_exceptions=False)
     assert result.exit_code == 0
     assert "2026-06 against 2026-05" in result.output
@@ -97,5 +98,6 @@ def test_the_command_writes_the_table_and_names_what_is_wrong(archive: Path, tmp
             CliRunner().invoke(command, ["--archive", str(archive), "--month", month], catch_exceptions=False)
     with Archive(tmp_path / "new", create=True) as made:
         made.set_layers([layer(2)])
-    empty = CliRunner().invoke(command, ["--archive", str(tmp_path / "new")], catch_exceptions=False)
-    assert "Nothing to compare" in empty.output
+    with pytest.raises(ConfigError, match="rate first"):
+        CliRunner().invoke(command, ["--archive", str(tmp_path / "new")], catch_exceptions=False)
+    assert changes(rated.filter(pl.col("period") != "2026-05")).is_empty()
