@@ -33,6 +33,9 @@ _CODE = (observations, partition, quantisation, rules, shelf, technology)
 BATCH_ROWS = 65_536
 """Records cleaned together: their columns still fit the processor's cache."""
 
+HOT_RECORD_BYTES = 300
+"""What a record in a hot block takes, about: blocks do not say how many they hold."""
+
 
 class DayTask(NamedTuple):
     """What a worker needs to make the partial of one day."""
@@ -110,10 +113,11 @@ def found(task: DayTask) -> Summary | None:
 def batches(tasks: Sequence[DayTask]) -> list[list[DayTask]]:
     """Put days together that are read at once: about `BATCH_ROWS` records, as much costs the same for few and many."""
     cut: list[list[DayTask]] = []
-    rows = BATCH_ROWS
+    rows = 0
     for task in tasks:
-        count = sum(segment.row_count for segment in task.records.segments)
-        if rows + count > BATCH_ROWS:
+        hot = sum(len(block) for block in task.records.blocks) // HOT_RECORD_BYTES
+        count = hot + sum(segment.row_count for segment in task.records.segments)
+        if not cut or rows + count > BATCH_ROWS:
             cut.append([])
             rows = 0
         cut[-1].append(task)

@@ -10,9 +10,14 @@ from click.testing import CliRunner
 from analysis import grid, rate, results, rules, series, stations, thresholds
 from analysis.cli import group
 from analysis.executors import Inline, executor
+from archive.journal import Journal
+from archive.sealing import seal
 from archive.store import Archive
 from measurement.errors import ConfigError
 from tests.analysis import city
+from tests.archive.places import layer, square
+from tests.archive.sample import records
+from tests.archive.test_journal import Waiter, entries
 
 LIMITS = thresholds.load()
 
@@ -298,3 +303,19 @@ def test_a_month_that_is_over_is_not_judged_again(tmp_path: Path) -> None:
     may = pl.col("period") == "2026-05"
     assert before.filter(may).equals(after.filter(may))
     assert not before.filter(~may).equals(after.filter(~may))
+
+
+def test_records_that_no_segment_holds_yet_are_rated_like_all_others(tmp_path: Path) -> None:
+    """A collector's first minutes: everything is hot."""
+    kept = records(12)
+    with Archive(tmp_path / "hot", create=True) as archive:
+        archive.set_layers([layer("squares", square("a", 106, 20))])
+        waiter = Waiter()
+        journal = Journal(Archive(archive.path))
+        journal.append(entries(kept), waiter)
+        waiter.wait()
+        journal.close()
+        hot = rated(archive)["exclusions"]
+        assert hot["count"].sum() == 3 * len(kept)
+        assert seal(archive) == len(kept)
+        assert rated(archive)["exclusions"].equals(hot)
