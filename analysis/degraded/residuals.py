@@ -16,6 +16,7 @@ from analysis.degraded.holidays import HOLIDAYS, Holiday, is_holiday
 from analysis.degraded.kpis import BY_KPI, Watched, oriented
 from analysis.partition import parent_cell
 from analysis.technology import MOBILE
+from archive.layout import DEFAULT_TIME_ZONE
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -91,7 +92,7 @@ def prepare(
     """
     known = known or books(state, finest)
     mobile = _mobile(state)
-    days = mobile["started_at"].dt.convert_time_zone("Asia/Ho_Chi_Minh").dt.date()
+    days = mobile["started_at"].dt.convert_time_zone(DEFAULT_TIME_ZONE).dt.date()
     off = {day: is_holiday(day, calendar) for day in days.unique().to_list()}
     holiday = days.replace_strict(off, return_dtype=pl.Boolean)
     names = ("group", "area_number", "place_number", "device_number")
