@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analysis.coverage.variogram import FEW_POINTS, Model
+from analysis.coverage.variogram import FEW_POINTS, Model, thinned
 from measurement.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
@@ -80,9 +80,7 @@ def rose(points: Floats, values: Floats, reach_m: float, rng: np.random.Generato
     rng
         Draws the points where there are too many.
     """
-    if len(values) > PAIRS_POINTS:
-        drawn = rng.choice(len(values), PAIRS_POINTS, replace=False)
-        points, values = points[drawn], values[drawn]
+    points, values = thinned(points, values, PAIRS_POINTS, rng)
     first, second = np.triu_indices(len(values), 1)
     gap = points[first] - points[second]
     gap *= np.where(gap[:, 1] < 0, -1.0, 1.0)[:, None]  # a pair has no order: its gap goes north

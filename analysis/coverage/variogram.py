@@ -84,6 +84,14 @@ class Empirical(NamedTuple):
     pairs_count: Floats
 
 
+def thinned(points: Floats, values: Floats, most: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return at most so many of the points, shape (n, 2), with their values, shape (n,): pairs grow with the square."""
+    if len(values) <= most:
+        return points, values
+    drawn = rng.choice(len(values), most, replace=False)
+    return points[drawn], values[drawn]
+
+
 def empirical(points: Floats, values: Floats, rng: np.random.Generator, classes: int = 24) -> Empirical:
     """Return the robust variogram of Cressie and Hawkins (1980), which outliers move little.
 
@@ -98,9 +106,7 @@ def empirical(points: Floats, values: Floats, rng: np.random.Generator, classes:
     classes
         Number of distance classes, finer near zero.
     """
-    if len(values) > PAIRS_POINTS:
-        drawn = rng.choice(len(values), PAIRS_POINTS, replace=False)
-        points, values = points[drawn], values[drawn]
+    points, values = thinned(points, values, PAIRS_POINTS, rng)
     first, second = np.triu_indices(len(values), 1)
     distance = np.hypot(*(points[first] - points[second]).T)
     reach = min(4000.0, float(distance.max(initial=1.0)) / 2)
