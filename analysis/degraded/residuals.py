@@ -75,7 +75,11 @@ def books(state: pl.DataFrame, finest: str) -> Books:
 
 
 def prepare(
-    state: pl.DataFrame, finest: str, calendar: Sequence[Holiday] = HOLIDAYS, known: Books | None = None
+    state: pl.DataFrame,
+    finest: str,
+    calendar: Sequence[Holiday] = HOLIDAYS,
+    known: Books | None = None,
+    zone: str = DEFAULT_TIME_ZONE,
 ) -> pl.DataFrame:
     """Number groups, areas, devices at their places and holidays once for every KPI.
 
@@ -89,10 +93,12 @@ def prepare(
         Days on which people live another week.
     known
         Numbers given before; made from the state itself where there are none.
+    zone
+        Time zone in which a day is a holiday: the archive's.
     """
     known = known or books(state, finest)
     mobile = _mobile(state)
-    days = mobile["started_at"].dt.convert_time_zone(DEFAULT_TIME_ZONE).dt.date()
+    days = mobile["started_at"].dt.convert_time_zone(zone).dt.date()
     off = {day: is_holiday(day, calendar) for day in days.unique().to_list()}
     holiday = days.replace_strict(off, return_dtype=pl.Boolean)
     names = ("group", "area_number", "place_number", "device_number")

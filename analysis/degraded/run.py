@@ -70,9 +70,14 @@ class Watcher:
         self._days: dict[Path, Day] = {}
         self._past = Past([])
 
+    @property
+    def _zone(self) -> str:
+        # Asked each time: a watcher may have begun before the collector has fixed it.
+        return self._archive.setting("time_zone") or DEFAULT_TIME_ZONE
+
     def look(self, now: datetime) -> Seen:
         """Look once and write the tables `degraded` and `degraded_events`."""
-        zone = ZoneInfo(self._archive.setting("time_zone") or DEFAULT_TIME_ZONE)
+        zone = ZoneInfo(self._zone)
         local, now = now.astimezone(zone), now.astimezone(UTC)
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         paths = files(self._archive, local.date(), self._limits, self._progress)
@@ -101,7 +106,7 @@ class Watcher:
         state = state.filter(pl.col("started_at") <= now)
         area = finest(layers, state)
         known = books(state, area)
-        prepared = prepare(state, area, self._calendar, known)
+        prepared = prepare(state, area, self._calendar, known, self._zone)
         baselines = {}
         for done, row in enumerate(self._kpis, 1):
             own = [event for event in events if event.stream.kpi == row.kpi]
@@ -126,7 +131,7 @@ class Watcher:
 
     def _day(self, learnt: Learnt, path: Path, now: datetime) -> Day:
         state = pl.read_ipc(path).filter(pl.col("started_at") <= now)
-        return Day(judge(prepare(state, learnt.finest, self._calendar, learnt.books), learnt.baselines))
+        return Day(judge(prepare(state, learnt.finest, self._calendar, learnt.books, self._zone), learnt.baselines))
 
     def _events(self, judged: Judged, layers: list[str], events: list[Event]) -> list[Event]:
         """Return the events after a look."""
